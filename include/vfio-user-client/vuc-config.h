@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+#ifndef VUC_CONFIG_H
+#define VUC_CONFIG_H
+
+#include <vfio-user-client/vuc-types.h>
+
+G_BEGIN_DECLS
+
+/*
+ * A configuration is filled before it is used: the setters are not thread safe.  Connecting reads
+ * it once; what is changed afterwards does not reach the device.  A value outside the range that a
+ * setter names is a programming error and leaves the setting as it was.
+ */
+
+/**
+ * vuc_config_new:
+ *
+ * Returns: (transfer full): a configuration with every setting at its default.  Since 0.1.
+ */
+VUC_API VucConfig *vuc_config_new (void);
+
+/**
+ * vuc_config_ref:
+ *
+ * Returns: @config, with one more reference.  Any thread.  Since 0.1.
+ */
+VUC_API VucConfig *vuc_config_ref (VucConfig *config);
+
+/**
+ * vuc_config_unref:
+ *
+ * Gives a reference back; the last one frees @config.  Any thread.  Since 0.1.
+ */
+VUC_API void vuc_config_unref (VucConfig *config);
+
+/**
+ * VUC_TIMEOUT_MAX_MS:
+ *
+ * The longest deadline that can be set: one day.  Since 0.1.
+ */
+#define VUC_TIMEOUT_MAX_MS 86400000u
+
+/**
+ * vuc_config_set_timeout_ms:
+ * @timeout_ms: 1 to %VUC_TIMEOUT_MAX_MS milliseconds; the default is 5000
+ *
+ * The deadline of every call that asks the server something.  Connecting, with negotiation and the
+ * reading of all information, has this one deadline too.  Since 0.1.
+ */
+VUC_API void vuc_config_set_timeout_ms (VucConfig *config, guint timeout_ms);
+VUC_API guint vuc_config_get_timeout_ms (const VucConfig *config);
+
+/**
+ * vuc_config_set_max_msg_fds:
+ * @max_msg_fds: 1 to 253 (what the kernel can pass at once); the default is 253
+ *
+ * The most descriptors that the server may send in one message (negotiation, max_msg_fds).
+ * Since 0.1.
+ */
+VUC_API void vuc_config_set_max_msg_fds (VucConfig *config, guint max_msg_fds);
+VUC_API guint vuc_config_get_max_msg_fds (const VucConfig *config);
+
+/**
+ * vuc_config_set_max_write_size:
+ * @max_write_size: 8 to 1048576 bytes; the default is 32768
+ *
+ * The most data that one REGION_WRITE message carries; longer writes are split.  The default is
+ * below what the server says that it takes, because servers receive a command's body with a single
+ * receive call, and a message of more than about 36 KiB can reach that call in pieces.  Raise it
+ * only for a server that is known to read on.  Since 0.1.
+ */
+VUC_API void vuc_config_set_max_write_size (VucConfig *config, guint max_write_size);
+VUC_API guint vuc_config_get_max_write_size (const VucConfig *config);
+
+/**
+ * vuc_config_set_max_regions:
+ * @max_regions: 1 to 65536; the default is 256
+ *
+ * A device that says it has more regions is refused.  Since 0.1.
+ */
+VUC_API void vuc_config_set_max_regions (VucConfig *config, guint max_regions);
+VUC_API guint vuc_config_get_max_regions (const VucConfig *config);
+
+/**
+ * vuc_config_set_max_irqs:
+ * @max_irqs: 1 to 65536; the default is 64
+ *
+ * A device that says it has more interrupt indexes is refused.  Since 0.1.
+ */
+VUC_API void vuc_config_set_max_irqs (VucConfig *config, guint max_irqs);
+VUC_API guint vuc_config_get_max_irqs (const VucConfig *config);
+
+/**
+ * vuc_config_set_max_irq_count:
+ * @max_irq_count: 1 to 1048576; the default is 2048 (the most vectors that MSI-X can have)
+ *
+ * A device that says an interrupt index has more interrupts is refused.  Since 0.1.
+ */
+VUC_API void vuc_config_set_max_irq_count (VucConfig *config, guint max_irq_count);
+VUC_API guint vuc_config_get_max_irq_count (const VucConfig *config);
+
+/**
+ * vuc_config_set_allow_unsealed_files:
+ * @allow: whether to map files that the server can shrink; the default is %FALSE
+ *
+ * Touching a mapped page that its file no longer has raises SIGBUS.  So by default only files that
+ * are sealed against shrinking, or that can be sealed now, are mapped.  Allow others only for a
+ * server that is trusted not to shrink them.  Since 0.1.
+ */
+VUC_API void vuc_config_set_allow_unsealed_files (VucConfig *config, gboolean allow);
+VUC_API gboolean vuc_config_get_allow_unsealed_files (const VucConfig *config);
+
+/**
+ * VucMessageDirection:
+ * @VUC_MESSAGE_SENT: from the client to the server
+ * @VUC_MESSAGE_RECEIVED: from the server to the client
+ *
+ * Since 0.1.
+ */
+typedef enum
+{
+  VUC_MESSAGE_SENT,
+  VUC_MESSAGE_RECEIVED
+} VucMessageDirection;
+
+/**
+ * VucMessageEvent:
+ * @direction: who sent it
+ * @time_us: when, as by g_get_monotonic_time(), in microseconds
+ * @size: bytes of the whole message, header included
+ * @n_fds: descriptors that came or went with it
+ * @text: the message as one readable line, without a line feed
+ *
+ * One message, as handed to a #VucMessageFunc; valid during the call only.  More members may be
+ * added at the end.  Since 0.1.
+ */
+typedef struct
+{
+  VucMessageDirection direction;
+  gint64 time_us;
+  guint32 size;
+  guint n_fds;
+  const char *text;
+} VucMessageEvent;
+
+/**
+ * VucMessageFunc:
+ *
+ * Sees each message just before it is sent, or once it was received.  It is called on the thread
+ * that sends or receives, possibly on several at once, with no lock held.  Calls that would wait
+ * for the server fail inside it with %VUC_ERROR_INVALID_ARGUMENT.  Since 0.1.
+ */
+typedef void (*VucMessageFunc) (const VucMessageEvent *event, gpointer user_data);
+
+/**
+ * vuc_config_set_message_func:
+ * @func: (nullable): the function, or %NULL for none
+ * @user_data: handed to @func
+ * @destroy: (nullable): frees @user_data, once neither the configuration nor a device needs it
+ *
+ * Traces every message.  It costs time: use it to look, not to run.  Since 0.1.
+ */
+VUC_API void vuc_config_set_message_func (VucConfig *config,
+                                          VucMessageFunc func,
+                                          gpointer user_data,
+                                          GDestroyNotify destroy);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VucConfig, vuc_config_unref)
+
+G_END_DECLS
+
+#endif /* VUC_CONFIG_H */

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+#ifndef VUC_DEVICE_H
+#define VUC_DEVICE_H
+
+#include <sys/types.h>
+
+#include <vfio-user-client/vuc-config.h>
+#include <vfio-user-client/vuc-types.h>
+
+G_BEGIN_DECLS
+
+/**
+ * vuc_device_connect:
+ * @path: the server's UNIX socket; "@name" is a name in the abstract namespace
+ * @config: (nullable): the configuration, %NULL for the defaults
+ *
+ * Connects, negotiates, and reads all information about the device, its regions and its interrupts;
+ * all within the configured deadline.  The server need not be trusted: nothing that it sends is
+ * used unchecked.
+ *
+ * Errors: %VUC_ERROR_CONNECT, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_REMOTE,
+ * %VUC_ERROR_DISCONNECTED, %VUC_ERROR_INVALID_ARGUMENT (a path too long for a socket).
+ *
+ * Returns: (transfer full): the device, or %NULL with @error set.  Any thread.  Since 0.1.
+ */
+VUC_API VucDevice *vuc_device_connect (const char *path, VucConfig *config, GError **error);
+
+/**
+ * vuc_device_connect_fd:
+ * @fd: a connected UNIX stream socket; it is duplicated, the caller still closes @fd
+ *
+ * As vuc_device_connect(), on a socket that somebody else has connected.  Nothing else may use the
+ * socket from now on.
+ *
+ * Returns: (transfer full): the device, or %NULL with @error set.  Any thread.  Since 0.1.
+ */
+VUC_API VucDevice *vuc_device_connect_fd (int fd, VucConfig *config, GError **error);
+
+/**
+ * vuc_device_ref:
+ *
+ * Returns: @device, with one more reference.  Any thread.  Since 0.1.
+ */
+VUC_API VucDevice *vuc_device_ref (VucDevice *device);
+
+/**
+ * vuc_device_unref:
+ *
+ * Gives a reference back; the last one closes the device, its descriptors and the connection.
+ * Any thread.  Since 0.1.
+ */
+VUC_API void vuc_device_unref (VucDevice *device);
+
+/**
+ * vuc_device_close:
+ *
+ * Shuts the connection.  Calls that wait, and all later ones, fail with %VUC_ERROR_DISCONNECTED.
+ * Information, descriptors and mappings stay until the last reference goes.  Closing twice is
+ * harmless.  Any thread.  Since 0.1.
+ */
+VUC_API void vuc_device_close (VucDevice *device);
+
+/**
+ * VucDeviceInfo:
+ * @flags: #VucDeviceFlags
+ * @num_regions: region indexes, 0 to @num_regions - 1
+ * @num_irqs: interrupt indexes, 0 to @num_irqs - 1
+ * @version_major: the protocol version that was agreed on
+ * @version_minor: likewise
+ * @max_msg_fds: the most descriptors that the server takes in one message, at most 253
+ * @max_dma_maps: the most DMA mappings that the server takes at once
+ * @max_data_xfer_size: the most data that the server takes in one read or write, in bytes
+ * @pgsizes: DMA page sizes that the server knows, or'ed together, in bytes
+ * @migration_pgsize: page size of the server's dirty bitmaps in bytes, 0 if it named none
+ * @migration_max_bitmap_size: the largest dirty bitmap in bytes, 0 if the server named none
+ * @write_multiple: the server understands REGION_WRITE_MULTI
+ * @twin_socket: server commands come on a socket of their own
+ * @sparse_mmap_fds: mappable areas of one region may be in several files
+ *
+ * The device, and what was negotiated.  The limits are the server's; where it named none they have
+ * the protocol's default.  More members may be added at the end.  Since 0.1.
+ */
+typedef struct
+{
+  guint32 flags;
+  guint32 num_regions;
+  guint32 num_irqs;
+  guint16 version_major;
+  guint16 version_minor;
+  guint32 max_msg_fds;
+  guint32 max_dma_maps;
+  guint64 max_data_xfer_size;
+  guint64 pgsizes;
+  guint64 migration_pgsize;
+  guint64 migration_max_bitmap_size;
+  gboolean write_multiple;
+  gboolean twin_socket;
+  gboolean sparse_mmap_fds;
+} VucDeviceInfo;
+
+/**
+ * vuc_device_get_info:
+ *
+ * Returns: (transfer none): the device's information, valid as long as @device.  Asks the server
+ * nothing.  Any thread.  Since 0.1.
+ */
+VUC_API const VucDeviceInfo *vuc_device_get_info (VucDevice *device);
+
+/**
+ * VucPeerCredentials:
+ *
+ * The server's process as it was when it began to listen, or when the socket pair was made
+ * (SO_PEERCRED).  Since 0.1.
+ */
+typedef struct
+{
+  pid_t pid;
+  uid_t uid;
+  gid_t gid;
+} VucPeerCredentials;
+
+/**
+ * vuc_device_get_peer_credentials:
+ *
+ * Returns: (transfer none): who serves the device, valid as long as @device.  Any thread.
+ * Since 0.1.
+ */
+VUC_API const VucPeerCredentials *vuc_device_get_peer_credentials (VucDevice *device);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VucDevice, vuc_device_unref)
+
+G_END_DECLS
+
+#endif /* VUC_DEVICE_H */

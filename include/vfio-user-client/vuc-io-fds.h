@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+#ifndef VUC_IO_FDS_H
+#define VUC_IO_FDS_H
+
+#include <vfio-user-client/vuc-types.h>
+
+G_BEGIN_DECLS
+
+/**
+ * VucIoFd:
+ * @type: what kind it is
+ * @flags: #VucIoFdFlags
+ * @offset: start within the region, in bytes
+ * @size: length in bytes; 0 means any access that begins at @offset
+ * @fd: the eventfd or the socket; it belongs to the device and must not be closed; several entries
+ *   may share it; -1 in a shadow entry that stores only
+ * @datamatch: with %VUC_IO_FD_DATAMATCH: the value
+ * @user_data: ioregionfd: to be handed back in each command
+ * @shadow_fd: shadow ioeventfd: the memory's file, which belongs to the device; else -1
+ * @shadow_offset: shadow ioeventfd: where in that file the written value goes, in bytes
+ *
+ * One way around the socket (DEVICE_GET_REGION_IO_FDS).  All of it has been checked: an ioeventfd
+ * can be handed to KVM as it is.  More members may be added at the end.  Since 0.1.
+ */
+typedef struct
+{
+  VucIoFdType type;
+  guint32 flags;
+  guint64 offset;
+  guint64 size;
+  int fd;
+  guint64 datamatch;
+  guint64 user_data;
+  int shadow_fd;
+  guint64 shadow_offset;
+} VucIoFd;
+
+/**
+ * vuc_device_get_region_io_fds:
+ * @region: a region index that the device has
+ * @io_fds: (out) (transfer none): the entries, valid as long as @device; %NULL if there are none
+ * @n_io_fds: (out): how many
+ *
+ * Asks the server which parts of a region have IO descriptors.  The answer is kept: asking again
+ * costs nothing.  A server that has none, or does not know the question, is no error.  Some servers
+ * do not survive the question, so it is only asked when this function is called.
+ *
+ * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region), %VUC_ERROR_REJECTED (an entry is unusable;
+ * all were dropped), %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED.
+ *
+ * Returns: whether the answer is known.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_get_region_io_fds (VucDevice *device,
+                                               guint32 region,
+                                               const VucIoFd **io_fds,
+                                               gsize *n_io_fds,
+                                               GError **error);
+
+/**
+ * vuc_device_get_region_io_fds_errno:
+ * @region: a region index that the device has
+ *
+ * Tells with which errno the server refused vuc_device_get_region_io_fds(), which counts as having
+ * none.
+ *
+ * Returns: 1 to 4095, or 0 if it did not refuse or was not asked.  Any thread.  Since 0.1.
+ */
+VUC_API int vuc_device_get_region_io_fds_errno (VucDevice *device, guint32 region);
+
+G_END_DECLS
+
+#endif /* VUC_IO_FDS_H */

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+#ifndef VUC_MAPPING_H
+#define VUC_MAPPING_H
+
+#include <vfio-user-client/vuc-types.h>
+
+G_BEGIN_DECLS
+
+/**
+ * vuc_device_map_region:
+ * @region: a region index that the device has
+ *
+ * Maps all areas of a region that can be mapped, readable and writable as the region's flags say.
+ * First it is checked that offsets and sizes fit this host's pages, and that each file is as large
+ * as it must be and cannot shrink (see vuc_config_set_allow_unsealed_files()).
+ *
+ * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region), %VUC_ERROR_NOT_SUPPORTED (nothing in it can
+ * be mapped), %VUC_ERROR_REJECTED (an area is not safe to map).
+ *
+ * Returns: (transfer full): the mapping, or %NULL with @error set.  Any thread.  Since 0.1.
+ */
+VUC_API VucMapping *vuc_device_map_region (VucDevice *device, guint32 region, GError **error);
+
+/**
+ * vuc_mapping_ref:
+ *
+ * Returns: @mapping, with one more reference.  Any thread.  Since 0.1.
+ */
+VUC_API VucMapping *vuc_mapping_ref (VucMapping *mapping);
+
+/**
+ * vuc_mapping_unref:
+ *
+ * Gives a reference back; the last one unmaps.  Any thread.  Since 0.1.
+ */
+VUC_API void vuc_mapping_unref (VucMapping *mapping);
+
+/**
+ * vuc_mapping_get_pointer:
+ * @offset: within the region, in bytes
+ * @count: how many bytes will be accessed, at least 1
+ *
+ * The memory is shared with the server, which may change it at any time: read each value once,
+ * through a volatile pointer.
+ *
+ * Returns: (transfer none) (nullable): where the region's bytes from @offset on are mapped, valid
+ * as long as @mapping, even after the device was closed; %NULL if they do not all lie in one area.
+ * Any thread.  Since 0.1.
+ */
+VUC_API gpointer vuc_mapping_get_pointer (VucMapping *mapping, guint64 offset, gsize count);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VucMapping, vuc_mapping_unref)
+
+G_END_DECLS
+
+#endif /* VUC_MAPPING_H */

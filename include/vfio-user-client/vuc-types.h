@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+#ifndef VUC_TYPES_H
+#define VUC_TYPES_H
+
+#include <glib.h>
+
+/*
+ * The handles, and the names for VFIO's numbers.
+ */
+
+G_BEGIN_DECLS
+
+/* Marks what the library exports; everything else is hidden. */
+#define VUC_API __attribute__ ((visibility ("default")))
+
+/**
+ * VucDevice:
+ *
+ * One connection to a server, which is one device.  Opaque, reference counted; every function that
+ * takes one may be called from any thread.  Since 0.1.
+ */
+typedef struct _VucDevice VucDevice;
+
+/**
+ * VucConfig:
+ *
+ * How to connect: deadlines, limits, tracing.  Opaque, reference counted.  Since 0.1.
+ */
+typedef struct _VucConfig VucConfig;
+
+/**
+ * VucMapping:
+ *
+ * The directly accessible memory of one region.  Opaque, reference counted.  Since 0.1.
+ */
+typedef struct _VucMapping VucMapping;
+
+/**
+ * VucPciRegion:
+ *
+ * Region indexes of a PCI device (VFIO_PCI_*_REGION_INDEX).  Regions from
+ * %VUC_PCI_NUM_REGIONS on are specific to the device.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_PCI_BAR0_REGION,
+  VUC_PCI_BAR1_REGION,
+  VUC_PCI_BAR2_REGION,
+  VUC_PCI_BAR3_REGION,
+  VUC_PCI_BAR4_REGION,
+  VUC_PCI_BAR5_REGION,
+  VUC_PCI_ROM_REGION,
+  VUC_PCI_CONFIG_REGION,
+  VUC_PCI_VGA_REGION,
+  VUC_PCI_NUM_REGIONS
+} VucPciRegion;
+
+/**
+ * VucPciIrq:
+ *
+ * Interrupt indexes of a PCI device (VFIO_PCI_*_IRQ_INDEX).  Since 0.1.
+ */
+typedef enum
+{
+  VUC_PCI_INTX_IRQ,
+  VUC_PCI_MSI_IRQ,
+  VUC_PCI_MSIX_IRQ,
+  VUC_PCI_ERR_IRQ,
+  VUC_PCI_REQ_IRQ,
+  VUC_PCI_NUM_IRQS
+} VucPciIrq;
+
+/**
+ * VucDeviceFlags:
+ * @VUC_DEVICE_RESET: the device can be reset
+ * @VUC_DEVICE_PCI: the device is a PCI device, see #VucPciRegion and #VucPciIrq
+ *
+ * VFIO_DEVICE_FLAGS_*; what else the server set is not handed on.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_DEVICE_RESET = 1 << 0,
+  VUC_DEVICE_PCI = 1 << 1
+} VucDeviceFlags;
+
+/**
+ * VucRegionFlags:
+ * @VUC_REGION_READ: can be read
+ * @VUC_REGION_WRITE: can be written
+ * @VUC_REGION_MMAP: has areas that can be mapped, see vuc_device_map_region()
+ *
+ * VFIO_REGION_INFO_FLAG_*; what else the server set is not handed on.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_REGION_READ = 1 << 0,
+  VUC_REGION_WRITE = 1 << 1,
+  VUC_REGION_MMAP = 1 << 2
+} VucRegionFlags;
+
+/**
+ * VucRegionCaps:
+ * @VUC_REGION_CAP_SPARSE_MMAP: only parts can be mapped, all from one file
+ * @VUC_REGION_CAP_TYPE: the type and subtype are known
+ * @VUC_REGION_CAP_MSIX_MAPPABLE: the MSI-X table lies in an area that may be mapped
+ * @VUC_REGION_CAP_SPARSE_MMAP_FDS: only parts can be mapped, from several files
+ *
+ * The capabilities that the region information had.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_REGION_CAP_SPARSE_MMAP = 1 << 0,
+  VUC_REGION_CAP_TYPE = 1 << 1,
+  VUC_REGION_CAP_MSIX_MAPPABLE = 1 << 2,
+  VUC_REGION_CAP_SPARSE_MMAP_FDS = 1 << 3
+} VucRegionCaps;
+
+/**
+ * VucIrqFlags:
+ * @VUC_IRQ_EVENTFD: can signal an eventfd
+ * @VUC_IRQ_MASKABLE: can be masked and unmasked; servers in the field leave this out and can all
+ *   the same
+ * @VUC_IRQ_AUTOMASKED: masks itself when it fires, and must be unmasked to fire again
+ * @VUC_IRQ_NORESIZE: is set up as one set; to enable more, disable all of them first
+ *
+ * VFIO_IRQ_INFO_*; what else the server set is not handed on.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_IRQ_EVENTFD = 1 << 0,
+  VUC_IRQ_MASKABLE = 1 << 1,
+  VUC_IRQ_AUTOMASKED = 1 << 2,
+  VUC_IRQ_NORESIZE = 1 << 3
+} VucIrqFlags;
+
+/**
+ * VucIoFdType:
+ * @VUC_IO_FD_IOEVENTFD: a write kicks an eventfd, and reaches the server in no other way
+ * @VUC_IO_FD_IOREGIONFD: accesses travel as 32-byte commands on a socket
+ * @VUC_IO_FD_SHADOW_IOEVENTFD: a write is stored in shared memory, then kicks an eventfd
+ *
+ * VFIO_USER_IO_FD_TYPE_*.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_IO_FD_IOEVENTFD,
+  VUC_IO_FD_IOREGIONFD,
+  VUC_IO_FD_SHADOW_IOEVENTFD
+} VucIoFdType;
+
+/**
+ * VucIoFdFlags:
+ * @VUC_IO_FD_DATAMATCH: (shadow) ioeventfd: only a write of @datamatch kicks
+ * @VUC_IO_FD_PIO: the sub-region is port IO
+ * @VUC_IO_FD_POSTED_WRITES: ioregionfd: writes get no response
+ *
+ * The library's own numbering, the same for all types.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_IO_FD_DATAMATCH = 1 << 0,
+  VUC_IO_FD_PIO = 1 << 1,
+  VUC_IO_FD_POSTED_WRITES = 1 << 2
+} VucIoFdFlags;
+
+G_END_DECLS
+
+#endif /* VUC_TYPES_H */
