@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * Every number that bounds what a peer can make us do, with its reason.  What the protocol itself
+ * fixes (sizes, flag bits) is in wire/protocol.h.
+ */
+
+#ifndef VUC_LIMITS_H
+#define VUC_LIMITS_H
+
+/* SCM_MAX_FD of the kernel: no message can carry more descriptors. */
+#define VUC_LIMIT_MSG_FDS 253
+
+/* The longest version JSON.  Real ones have some 200 bytes; room for names not invented yet. */
+#define VUC_LIMIT_JSON_SIZE (16 * 1024)
+
+/* How deep version JSON may nest: the protocol has 3 levels. */
+#define VUC_LIMIT_JSON_DEPTH 8
+
+/* The largest argsz that a reply may ask for, so the largest reply that we allocate for the
+ * server's sake: room for 65,533 sparse areas. */
+#define VUC_LIMIT_ARGSZ (1024 * 1024)
+
+/* Region and interrupt indexes, and interrupts of one index: defaults and what can be configured.
+ * PCI has 9 and 5; 2048 is the most that MSI-X can have. */
+#define VUC_LIMIT_REGIONS_DEFAULT 256
+#define VUC_LIMIT_REGIONS_MAX 65536
+#define VUC_LIMIT_IRQS_DEFAULT 64
+#define VUC_LIMIT_IRQS_MAX 65536
+#define VUC_LIMIT_IRQ_COUNT_DEFAULT 2048
+#define VUC_LIMIT_IRQ_COUNT_MAX (1024 * 1024)
+
+/* What we accept in one DMA_READ or DMA_WRITE, and offer as max_data_xfer_size: the protocol's
+ * default. */
+#define VUC_LIMIT_DATA_XFER (1024 * 1024)
+
+/* The most data of one read, whatever the server offers: the deadline is looked at between
+ * messages. */
+#define VUC_LIMIT_READ_SIZE (16 * 1024 * 1024)
+
+/* The most data of one REGION_WRITE: the default stays below the 36,544 bytes that reach a server's
+ * single receive call in one piece. */
+#define VUC_LIMIT_WRITE_SIZE_DEFAULT (32 * 1024)
+#define VUC_LIMIT_WRITE_SIZE_MAX (1024 * 1024)
+
+/* Replies that nobody waits for any more.  A server that owes us more than this is broken, and each
+ * holds one of 65,536 ids. */
+#define VUC_LIMIT_ABANDONED 256
+
+/* Commands that wait for their reply at the same time. */
+#define VUC_LIMIT_PENDING 4096
+
+/* Bytes of reply buffers at a time while many indexes are asked for again because their first
+ * buffer was too small: each may want up to VUC_LIMIT_ARGSZ. */
+#define VUC_LIMIT_RETRY_MEMORY (8 * 1024 * 1024)
+
+/* Milliseconds: the ordinary deadline. */
+#define VUC_LIMIT_TIMEOUT_DEFAULT_MS 5000
+
+#endif /* VUC_LIMITS_H */

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the libvfio-user-client authors
+
+# The library, floor by floor. A new file is one more line here; a new public function is one more
+# line in src/libvfio-user-client.map.
+
+base_sources = \
+  src/base/cursor.h \
+  src/base/error.c \
+  src/base/error.h \
+  src/base/escape.c \
+  src/base/escape.h \
+  src/base/fd-set.c \
+  src/base/fd-set.h \
+  src/base/limits.h \
+  src/base/range.h
+
+wire_sources = \
+  src/wire/device-info.c \
+  src/wire/device-info.h \
+  src/wire/header.c \
+  src/wire/header.h \
+  src/wire/irq-info.c \
+  src/wire/irq-info.h \
+  src/wire/print-fields.c \
+  src/wire/print-fields.h \
+  src/wire/print-lists.c \
+  src/wire/print-lists.h \
+  src/wire/print.c \
+  src/wire/print.h \
+  src/wire/protocol.c \
+  src/wire/protocol.h \
+  src/wire/region-access.c \
+  src/wire/region-access.h \
+  src/wire/region-info.c \
+  src/wire/region-info.h \
+  src/wire/region-io-fds.c \
+  src/wire/region-io-fds.h \
+  src/wire/version-json.c \
+  src/wire/version-json.h \
+  src/wire/version.c \
+  src/wire/version.h
+
+transport_sources = \
+  src/transport/connect.c \
+  src/transport/connect.h \
+  src/transport/framer.c \
+  src/transport/framer.h \
+  src/transport/socket.c \
+  src/transport/socket.h
+
+session_sources = \
+  src/session/call.h \
+  src/session/inbox.c \
+  src/session/outbox.c \
+  src/session/pending.c \
+  src/session/pending.h \
+  src/session/session-private.h \
+  src/session/session.c \
+  src/session/session.h
+
+access_sources = \
+  src/access/io-fd-kind.c \
+  src/access/io-fd-kind.h \
+  src/access/mapped-area.c \
+  src/access/mapped-area.h \
+  src/access/message.c \
+  src/access/message.h
+
+device_sources = \
+  src/device/config.c \
+  src/device/config.h \
+  src/device/device-private.h \
+  src/device/device.c \
+  src/device/handshake.c \
+  src/device/io-fds.c \
+  src/device/irq.c \
+  src/device/mapping.c \
+  src/device/query.c \
+  src/device/query.h \
+  src/device/region.c
+
+# All floors, with their private symbols still visible: unit tests link this one.
+noinst_LTLIBRARIES += src/libvuc-internal.la
+
+src_libvuc_internal_la_SOURCES = \
+  $(base_sources) \
+  $(wire_sources) \
+  $(transport_sources) \
+  $(session_sources) \
+  $(access_sources) \
+  $(device_sources)
+src_libvuc_internal_la_LIBADD = $(JANSSON_LIBS) $(GLIB_LIBS)
+
+# The same, as it is installed.
+lib_LTLIBRARIES += libvfio-user-client.la
+
+symbol_map = src/libvfio-user-client.map
+
+libvfio_user_client_la_SOURCES =
+libvfio_user_client_la_LIBADD = src/libvuc-internal.la
+libvfio_user_client_la_LDFLAGS = \
+  -version-info $(VUC_LT_CURRENT):$(VUC_LT_REVISION):$(VUC_LT_AGE) \
+  -no-undefined $(VUC_NO_UNDEFINED) \
+  -Wl,--version-script=$(top_srcdir)/$(symbol_map)
+EXTRA_libvfio_user_client_la_DEPENDENCIES = $(symbol_map)
+EXTRA_DIST += $(symbol_map)
