@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * One send, one receive.  Neither sleeps: MSG_DONTWAIT does for one call what O_NONBLOCK would do
+ * for everybody who shares the socket.  Does not know what the bytes mean.  Any thread.
+ */
+
+#include "transport/socket.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+
+/* An adopted socket may have SO_PASSCRED set: leave room, or its credentials would push descriptors
+ * out. */
+#define CONTROL_SIZE                                                                               \
+  (CMSG_SPACE (VUC_LIMIT_MSG_FDS * sizeof (int)) + CMSG_SPACE (sizeof (struct ucred)))
+
+typedef union
+{
+  struct cmsghdr align;
+  char bytes[CONTROL_SIZE];
+} Control;
+
+static gboolean
+peer_is_gone (int number)
+{
+  return number == EPIPE || number == ECONNRESET || number == ENOTCONN || number == ESHUTDOWN;
+}
+
+static VucIoStatus
+io_failed (int number, const char *what, GError **error)
+{
+  if (number == EAGAIN || number == EWOULDBLOCK)
+    return VUC_IO_AGAIN;
+  if (peer_is_gone (number))
+    return VUC_IO_ENDED;
+
+  vuc_fail_errno (error, VUC_ERROR_DISCONNECTED, number, "%s the server failed", what);
+  return VUC_IO_FAILED;
+}
+
+static void
+attach_fds (struct msghdr *message, Control *control, const int *fds, guint n_fds)
+{
+  struct cmsghdr *header;
+
+  message->msg_control = control->bytes;
+  message->msg_controllen = CMSG_SPACE (n_fds * sizeof (int));
+  memset (control->bytes, 0, message->msg_controllen);
+
+  header = CMSG_FIRSTHDR (message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN (n_fds * sizeof (int));
+  memcpy (CMSG_DATA (header), fds, n_fds * sizeof (int));
+}
+
+VucIoStatus
+vuc_socket_send (int socket,
+                 const struct iovec *iov,
+                 int n_iov,
+                 const int *fds,
+                 guint n_fds,
+                 gsize *sent,
+                 GError **error)
+{
+  struct msghdr message = { .msg_iov = (struct iovec *) iov, .msg_iovlen = (gsize) n_iov };
+  Control control;
+  gssize count;
+
+  g_return_val_if_fail (n_fds <= VUC_LIMIT_MSG_FDS, VUC_IO_FAILED);
+
+  if (n_fds > 0)
+    attach_fds (&message, &control, fds, n_fds);
+
+  do
+    count = sendmsg (socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+  while (count < 0 && errno == EINTR);
+
+  if (count < 0)
+    return io_failed (errno, "sending to", error);
+
+  *sent = (gsize) count;
+  return VUC_IO_DONE;
+}
+
+/* Every descriptor of the control data goes into the set, so that none is lost whatever follows. */
+static void
+collect_fds (struct msghdr *message, VucFdSet *fds)
+{
+  for (struct cmsghdr *header = CMSG_FIRSTHDR (message); header != NULL;
+       header = CMSG_NXTHDR (message, header))
+    {
+      gsize count = (header->cmsg_len - CMSG_LEN (0)) / sizeof (int);
+
+      if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+        continue;
+
+      for (gsize i = 0; i < count; i++)
+        {
+          int fd;
+
+          memcpy (&fd, CMSG_DATA (header) + i * sizeof fd, sizeof fd);
+          vuc_fd_set_add (fds, fd);
+        }
+    }
+}
+
+VucIoStatus
+vuc_socket_receive (int socket,
+                    struct iovec *iov,
+                    int n_iov,
+                    VucFdSet *fds,
+                    gsize *received,
+                    GError **error)
+{
+  Control control;
+  struct msghdr message = { .msg_iov = iov,
+                            .msg_iovlen = (gsize) n_iov,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof control.bytes };
+  gssize count;
+
+  do
+    count = recvmsg (socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  while (count < 0 && errno == EINTR);
+
+  if (count < 0)
+    return io_failed (errno, "receiving from", error);
+
+  collect_fds (&message, fds);
+  if ((message.msg_flags & MSG_CTRUNC) != 0)
+    {
+      vuc_fail_protocol (error, "descriptors of a message were lost: the server sent more than %d, "
+                                "or this process has too many open",
+                         VUC_LIMIT_MSG_FDS);
+      return VUC_IO_FAILED;
+    }
+  if (count == 0)
+    return VUC_IO_ENDED;
+
+  *received = (gsize) count;
+  return VUC_IO_DONE;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * One send, one receive, on a connected UNIX stream socket, neither of which ever sleeps.  Any
+ * thread; that only one sends and only one receives is the session's business.
+ */
+
+#ifndef VUC_SOCKET_H
+#define VUC_SOCKET_H
+
+#include <sys/uio.h>
+
+#include <glib.h>
+
+#include "base/fd-set.h"
+
+typedef enum
+{
+  VUC_IO_DONE,   /* at least one byte went or came */
+  VUC_IO_AGAIN,  /* nothing now: poll */
+  VUC_IO_ENDED,  /* the peer has closed its end */
+  VUC_IO_FAILED  /* error is set */
+} VucIoStatus;
+
+/*
+ * Sends what iov holds, with copies of fds on its first byte.  The kernel takes less than
+ * everything only of messages too large for one of its buffers: the caller sends the rest, without
+ * descriptors. *sent is set when DONE.
+ */
+VucIoStatus vuc_socket_send (int socket,
+                             const struct iovec *iov,
+                             int n_iov,
+                             const int *fds,
+                             guint n_fds,
+                             gsize *sent,
+                             GError **error);
+
+/*
+ * Receives into iov; descriptors that came, CLOEXEC, go into the empty set fds.  Descriptors that
+ * were lost on the way are an error.  *received is set when DONE.
+ */
+VucIoStatus vuc_socket_receive (int socket,
+                                struct iovec *iov,
+                                int n_iov,
+                                VucFdSet *fds,
+                                gsize *received,
+                                GError **error);
+
+#endif /* VUC_SOCKET_H */
