@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * The device as a whole: which region is where, and the checks that all regions share.
+ *
+ * Does not know what any region does, nor how accesses come to it.
+ */
+
+#include "device.h"
+
+#include <errno.h>
+#include <linux/vfio.h>
+
+#include "areas.h"
+#include "config-space.h"
+#include "msix-table.h"
+#include "registers.h"
+#include "vendor-regions.h"
+
+#define VENDOR_REGION      VFIO_PCI_NUM_REGIONS /* the first index after those of PCI */
+#define FIRST_EXTRA_REGION (VENDOR_REGION + 1)
+
+/* The regions that are not here (BAR1, 3 and 5, ROM, VGA) have size 0. */
+static const struct
+{
+  guint index;
+  void (*init) (Region *region);
+} parts[] = {
+  { VFIO_PCI_BAR0_REGION_INDEX, registers_init },
+  { VFIO_PCI_BAR2_REGION_INDEX, areas_init },
+  { VFIO_PCI_BAR4_REGION_INDEX, msix_table_init },
+  { VFIO_PCI_CONFIG_REGION_INDEX, config_space_init },
+  { VENDOR_REGION, vendor_region_init },
+};
+
+Device *
+device_new (guint n_extra_regions)
+{
+  Device *device = g_new0 (Device, 1);
+
+  device->n_regions = FIRST_EXTRA_REGION + n_extra_regions;
+  device->regions = g_new0 (Region, device->n_regions);
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    parts[i].init (&device->regions[parts[i].index]);
+  for (guint i = FIRST_EXTRA_REGION; i < device->n_regions; i++)
+    vendor_extra_region_init (&device->regions[i], i);
+
+  device->interrupts = interrupts_new ();
+  device->dma = dma_table_new ();
+  device_reset (device);
+  return device;
+}
+
+void
+device_free (Device *device)
+{
+  for (guint i = 0; i < device->n_regions; i++)
+    if (device->regions[i].free != NULL)
+      device->regions[i].free (device->regions[i].state);
+  g_free (device->regions);
+  interrupts_free (device->interrupts);
+  dma_table_free (device->dma);
+  g_free (device);
+}
+
+/* The region if the whole access is inside it and of a kind that it allows, else NULL. */
+static const Region *
+find_region (Device *device, guint32 index, guint64 offset, guint32 count, guint32 needed_flag)
+{
+  const Region *region;
+
+  if (index >= device->n_regions)
+    return NULL;
+  region = &device->regions[index];
+  if (!(region->flags & needed_flag) || offset > region->size || count > region->size - offset)
+    return NULL;
+  return region;
+}
+
+int
+device_region_read (Device *device, guint32 index, guint64 offset, guint8 *data, guint32 count)
+{
+  const Region *region = find_region (device, index, offset, count, VFIO_REGION_INFO_FLAG_READ);
+
+  if (region == NULL)
+    return EINVAL;
+  if (count == 0)
+    return 0;
+  return region->read (region->state, offset, data, count);
+}
+
+int
+device_region_write (Device *device,
+                     guint32 index,
+                     guint64 offset,
+                     const guint8 *data,
+                     guint32 count)
+{
+  const Region *region = find_region (device, index, offset, count, VFIO_REGION_INFO_FLAG_WRITE);
+
+  if (region == NULL)
+    return EINVAL;
+  if (count == 0)
+    return 0;
+  return region->write (region->state, offset, data, count);
+}
+
+void
+device_reset (Device *device)
+{
+  for (guint i = 0; i < device->n_regions; i++)
+    if (device->regions[i].reset != NULL)
+      device->regions[i].reset (device->regions[i].state);
+}
+
+void
+device_client_left (Device *device)
+{
+  interrupts_clear (device->interrupts);
+  dma_table_clear (device->dma);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * One client's stay: takes its commands from the socket, has the device execute them in order, and
+ * answers. Runs from the default main context until the client leaves.
+ */
+
+#pragma once
+
+#include "device.h"
+
+typedef struct _Server Server;
+
+/* The client has left (ERROR is NULL) or was thrown out. Called once, from the main context; the
+   server may be freed from inside it. */
+typedef void (*ServerDoneFunc) (const GError *error, gpointer user_data);
+
+/* Takes the connected SOCKET over; DEVICE must outlive the server. If VERBOSE, every command is a
+   line on standard error. */
+Server *
+server_new (Device *device, int socket, gboolean verbose, ServerDoneFunc done, gpointer user_data);
+void server_free (Server *server);

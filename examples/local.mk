@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the libvfio-user-client authors
+
+# Example programs, relative to the top. Each names its libraries itself: the LDADD of the top
+# Makefile.am is for test programs. Installed programs go to bin_PROGRAMS, others to noinst_PROGRAMS.
+
+# The demo device, a server, which `vfio-user-dump --demo` starts when it is installed. It shares no
+# code with the library and does not link to it.
+pkglibexec_PROGRAMS += examples/demo-device/demo-device
+examples_demo_device_demo_device_SOURCES = \
+  examples/demo-device/areas.c \
+  examples/demo-device/areas.h \
+  examples/demo-device/config-space.c \
+  examples/demo-device/config-space.h \
+  examples/demo-device/connection.c \
+  examples/demo-device/connection.h \
+  examples/demo-device/device.c \
+  examples/demo-device/device.h \
+  examples/demo-device/die.h \
+  examples/demo-device/dma.c \
+  examples/demo-device/dma.h \
+  examples/demo-device/doorbells.c \
+  examples/demo-device/doorbells.h \
+  examples/demo-device/interrupts.c \
+  examples/demo-device/interrupts.h \
+  examples/demo-device/listener.c \
+  examples/demo-device/listener.h \
+  examples/demo-device/main.c \
+  examples/demo-device/masked-memory.c \
+  examples/demo-device/masked-memory.h \
+  examples/demo-device/message.c \
+  examples/demo-device/message.h \
+  examples/demo-device/msix-table.c \
+  examples/demo-device/msix-table.h \
+  examples/demo-device/negotiation.c \
+  examples/demo-device/negotiation.h \
+  examples/demo-device/protocol.h \
+  examples/demo-device/queries.c \
+  examples/demo-device/queries.h \
+  examples/demo-device/region.h \
+  examples/demo-device/registers.c \
+  examples/demo-device/registers.h \
+  examples/demo-device/server.c \
+  examples/demo-device/server.h \
+  examples/demo-device/vendor-regions.c \
+  examples/demo-device/vendor-regions.h
+examples_demo_device_demo_device_LDADD = $(GLIB_LIBS) $(JANSSON_LIBS)
+EXTRA_DIST += examples/demo-device/README.md
+
+# The dump: the example client, and a tool to keep.
+bin_PROGRAMS += examples/vfio-user-dump/vfio-user-dump
+examples_vfio_user_dump_vfio_user_dump_SOURCES = \
+  examples/vfio-user-dump/advice.c \
+  examples/vfio-user-dump/advice.h \
+  examples/vfio-user-dump/demo.c \
+  examples/vfio-user-dump/demo.h \
+  examples/vfio-user-dump/hex-dump.c \
+  examples/vfio-user-dump/hex-dump.h \
+  examples/vfio-user-dump/job.c \
+  examples/vfio-user-dump/job.h \
+  examples/vfio-user-dump/main.c \
+  examples/vfio-user-dump/names.c \
+  examples/vfio-user-dump/names.h \
+  examples/vfio-user-dump/options.c \
+  examples/vfio-user-dump/options.h \
+  examples/vfio-user-dump/parse.c \
+  examples/vfio-user-dump/parse.h \
+  examples/vfio-user-dump/pci-capabilities.c \
+  examples/vfio-user-dump/pci-function.c \
+  examples/vfio-user-dump/pci-names.c \
+  examples/vfio-user-dump/pci.h \
+  examples/vfio-user-dump/plan.c \
+  examples/vfio-user-dump/plan.h \
+  examples/vfio-user-dump/reader.c \
+  examples/vfio-user-dump/reader.h \
+  examples/vfio-user-dump/report-json.c \
+  examples/vfio-user-dump/report-raw.c \
+  examples/vfio-user-dump/report-text.c \
+  examples/vfio-user-dump/report.h \
+  examples/vfio-user-dump/terminal.c \
+  examples/vfio-user-dump/terminal.h
+examples_vfio_user_dump_vfio_user_dump_CPPFLAGS = \
+  $(AM_CPPFLAGS) \
+  -DDEMO_INSTALLED='"$(pkglibexecdir)/demo-device"'
+examples_vfio_user_dump_vfio_user_dump_LDADD = \
+  libvfio-user-client.la $(GLIB_LIBS) $(JANSSON_LIBS)
+
+# The example that the README quotes.
+noinst_PROGRAMS += examples/identify/identify
+examples_identify_identify_SOURCES = examples/identify/identify.c
+examples_identify_identify_LDADD = libvfio-user-client.la $(GLIB_LIBS)
