@@ -3,3 +3,6 @@
 
 # Documentation: manual pages go to man1_MANS and EXTRA_DIST, all else to EXTRA_DIST.
 EXTRA_DIST += docs/design.md docs/security.md
+
+man1_MANS += docs/vfio-user-dump.1
+EXTRA_DIST += docs/vfio-user-dump.1

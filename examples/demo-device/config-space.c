@@ -27,9 +27,9 @@
 #define INTERRUPT_PIN_A               1
 
 /* Where the capabilities are. */
-#define PM                            0x40
-#define MSI                           0x50
-#define MSIX                          0x70
+#define PM   0x40
+#define MSI  0x50
+#define MSIX 0x70
 G_STATIC_ASSERT (PM + PCI_PM_SIZEOF <= MSI);
 G_STATIC_ASSERT (MSI + PCI_MSI_PENDING_64 + 4 <= MSIX);
 G_STATIC_ASSERT (MSIX + PCI_CAP_MSIX_SIZEOF <= CONFIG_SPACE_SIZE);

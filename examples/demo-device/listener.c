@@ -58,8 +58,8 @@ listener_open (const char *path, GError **error)
       close (listener);
       return fail (error, path, saved_errno,
                    saved_errno == EADDRINUSE && !is_abstract (path)
-                       ? " (if no server uses it any more, remove it)"
-                       : "");
+                     ? " (if no server uses it any more, remove it)"
+                     : "");
     }
   if (listen (listener, BACKLOG) < 0)
     {

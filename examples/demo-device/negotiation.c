@@ -61,8 +61,8 @@ check_capabilities (const json_t *offered, GError **error)
     {
       const Capability *capability = &capabilities[i];
       const json_t *object = capability->object == NULL
-                                 ? offered
-                                 : json_object_get (offered, capability->object);
+                               ? offered
+                               : json_object_get (offered, capability->object);
       const json_t *value = json_object_get (object, capability->name);
 
       if (value != NULL && !is_valid (value, capability))

@@ -14,15 +14,15 @@
 #include <glib.h>
 #include <linux/vfio.h>
 
-#define PROTOCOL_MAJOR      0
-#define PROTOCOL_MINOR      1 /* the highest that we speak */
+#define PROTOCOL_MAJOR 0
+#define PROTOCOL_MINOR 1 /* the highest that we speak */
 
 /* What we can take; the client learns these from our VERSION reply. */
-#define MAX_MSG_FDS         16 /* as many as the largest interrupt index has vectors */
-#define MAX_DATA_XFER_SIZE  (1024 * 1024)
-#define MAX_DMA_MAPS        64
-#define PAGE_SIZE_4K        4096
-#define MAX_VERSION_JSON    (16 * 1024) /* not negotiable, and plenty */
+#define MAX_MSG_FDS        16 /* as many as the largest interrupt index has vectors */
+#define MAX_DATA_XFER_SIZE (1024 * 1024)
+#define MAX_DMA_MAPS       64
+#define PAGE_SIZE_4K       4096
+#define MAX_VERSION_JSON   (16 * 1024) /* not negotiable, and plenty */
 
 /* What the client can take in one message if it does not say. */
 #define DEFAULT_MAX_MSG_FDS 1

@@ -18,6 +18,9 @@ typedef void (*ServerDoneFunc) (const GError *error, gpointer user_data);
 
 /* Takes the connected SOCKET over; DEVICE must outlive the server. If VERBOSE, every command is a
    line on standard error. */
-Server *
-server_new (Device *device, int socket, gboolean verbose, ServerDoneFunc done, gpointer user_data);
+Server *server_new (Device *device,
+                    int socket,
+                    gboolean verbose,
+                    ServerDoneFunc done,
+                    gpointer user_data);
 void server_free (Server *server);

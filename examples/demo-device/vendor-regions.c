@@ -12,16 +12,16 @@
 #include "masked-memory.h"
 
 /* As VFIO_REGION_TYPE_PCI_VENDOR_TYPE, which shifts a signed 1 into the sign. */
-#define TYPE_PCI_VENDOR   (1u << 31)
+#define TYPE_PCI_VENDOR (1u << 31)
 
 #define ABOUT_REGION_SIZE 256
 #define EXTRA_REGION_SIZE 16
 
 static const char
-    about[] = "vfio-user demo device\n"
-              "\n"
-              "This region is specific to the device: its meaning is told by the TYPE\n"
-              "capability, PCI vendor 1234, subtype 1. It can be read, not written.\n";
+  about[] = "vfio-user demo device\n"
+            "\n"
+            "This region is specific to the device: its meaning is told by the TYPE\n"
+            "capability, PCI vendor 1234, subtype 1. It can be read, not written.\n";
 G_STATIC_ASSERT (sizeof (about) <= ABOUT_REGION_SIZE);
 
 static MaskedMemory *

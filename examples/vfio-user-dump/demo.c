@@ -19,10 +19,10 @@
 #include <glib/gstdio.h>
 
 #define DEMO_VARIABLE "VFIO_USER_DEMO_DEVICE"
-#define DEMO_FD 3 /* where the demo device finds its end */
+#define DEMO_FD       3 /* where the demo device finds its end */
 
 /* How long the demo device may take to end, before it is killed. */
-#define DEMO_END_US (2 * G_USEC_PER_SEC)
+#define DEMO_END_US      (2 * G_USEC_PER_SEC)
 #define DEMO_END_STEP_US 1000
 
 struct _Demo

@@ -10,8 +10,8 @@
 #include "pci.h"
 
 #define STATUS_HAS_LIST 0x10
-#define LIST_START 0x34
-#define VIRTIO_VENDOR 0x1af4
+#define LIST_START      0x34
+#define VIRTIO_VENDOR   0x1af4
 
 /* Decodes the capability at its offset: sets the title, adds details. */
 typedef void (*Decoder) (PciCapability *capability,
@@ -25,8 +25,7 @@ typedef struct
   Decoder decode; /* NULL: only the name is known */
 } Kind;
 
-static void G_GNUC_PRINTF (2, 3)
-set_title (PciCapability *capability, const char *format, ...)
+static void G_GNUC_PRINTF (2, 3) set_title (PciCapability *capability, const char *format, ...)
 {
   va_list args;
 
@@ -36,8 +35,7 @@ set_title (PciCapability *capability, const char *format, ...)
   va_end (args);
 }
 
-static void G_GNUC_PRINTF (2, 3)
-add_detail (PciCapability *capability, const char *format, ...)
+static void G_GNUC_PRINTF (2, 3) add_detail (PciCapability *capability, const char *format, ...)
 {
   va_list args;
 

@@ -11,10 +11,10 @@
 
 #include <glib.h>
 
-#define PCI_HEADER_SIZE 64
-#define PCI_SPACE_SIZE 256
+#define PCI_HEADER_SIZE         64
+#define PCI_SPACE_SIZE          256
 #define PCI_EXTENDED_SPACE_SIZE 4096
-#define PCI_MAX_BARS 6
+#define PCI_MAX_BARS            6
 
 /* The bytes of a configuration space, little endian; what could not be read is all ones. */
 typedef struct

@@ -15,7 +15,7 @@
 
 /* Registers are 4 bytes wide as a rule; memory is the same at any width, and quickest at 8. */
 #define REGISTER_WIDTH 4
-#define MAPPED_WIDTH 8
+#define MAPPED_WIDTH   8
 
 void
 reader_init (Reader *reader, VucDevice *device, guint32 region, guint width)

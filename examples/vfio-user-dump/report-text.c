@@ -18,8 +18,7 @@
 /* A server can describe some 65,000 areas or IO descriptors of one region. */
 #define MAX_LINES_PER_LIST 64
 
-static void G_GNUC_PRINTF (3, 4)
-row (Job *job, const char *label, const char *format, ...)
+static void G_GNUC_PRINTF (3, 4) row (Job *job, const char *label, const char *format, ...)
 {
   va_list args;
 

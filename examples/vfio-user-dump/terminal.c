@@ -14,9 +14,9 @@
 
 #include "names.h"
 
-#define PROGRESS_MIN_BYTES (1024 * 1024)
+#define PROGRESS_MIN_BYTES   (1024 * 1024)
 #define PROGRESS_INTERVAL_US (G_USEC_PER_SEC / 10)
-#define WIPE_LINE "\r\033[K"
+#define WIPE_LINE            "\r\033[K"
 
 void
 terminal_complain (const char *text)

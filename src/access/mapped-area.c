@@ -60,8 +60,9 @@ check_size (int fd, guint64 fd_offset, guint64 size, GError **error)
   if (S_ISREG (status.st_mode)
       && !vuc_range_is_inside (fd_offset, size, 0, (guint64) status.st_size))
     return vuc_fail_rejected (error,
-                              "the file has 0x%" G_GINT64_MODIFIER "x bytes, but 0x%" G_GINT64_MODIFIER
-                              "x from 0x%" G_GINT64_MODIFIER "x on are to be mapped",
+                              "the file has 0x%" G_GINT64_MODIFIER
+                              "x bytes, but 0x%" G_GINT64_MODIFIER "x from 0x%" G_GINT64_MODIFIER
+                              "x on are to be mapped",
                               (guint64) status.st_size, size, fd_offset);
   return TRUE;
 }
@@ -80,7 +81,8 @@ vuc_mapped_area_map (int fd,
     return NULL;
   if (!ensure_sealed (fd) && !allow_unsealed)
     {
-      vuc_fail_rejected (error, "the server can shrink the file, and it cannot be sealed against that");
+      vuc_fail_rejected (error,
+                         "the server can shrink the file, and it cannot be sealed against that");
       return NULL;
     }
   if (!check_size (fd, fd_offset, size, error))

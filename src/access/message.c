@@ -81,7 +81,9 @@ transfer (VucSession *session,
   for (gsize done = 0; done < count;)
     {
       gsize part = MIN (count - done, chunk);
-      VucRegionAccess access = { .offset = offset + done, .region = region, .count = (guint32) part };
+      VucRegionAccess access = { .offset = offset + done,
+                                 .region = region,
+                                 .count = (guint32) part };
 
       if (!transfer_part (session, command, &access, data + done, deadline, error))
         return FALSE;

@@ -36,7 +36,8 @@ typedef struct
 static inline void
 vuc_cursor_init (VucCursor *cursor, const void *data, gsize size)
 {
-  *cursor = (VucCursor){ .data = data, .size = size };
+  /* So that even over nothing there is a place to point to. */
+  *cursor = (VucCursor){ .data = data != NULL ? data : "", .size = size };
 }
 
 static inline gboolean
@@ -86,7 +87,7 @@ vuc_cursor_seek (VucCursor *cursor, gsize position)
 
 /* The copies are of a constant size: compilers make one load of each. */
 #define VUC_DEFINE_CURSOR_GET(type, name)                                                          \
-  static inline type vuc_cursor_get_##name (VucCursor *cursor)                                      \
+  static inline type vuc_cursor_get_##name (VucCursor *cursor)                                     \
   {                                                                                                \
     type value = 0;                                                                                \
     const guint8 *bytes = vuc_cursor_get_bytes (cursor, sizeof value);                             \
@@ -128,7 +129,7 @@ vuc_writer_put_bytes (VucWriter *writer, const void *bytes, gsize count)
 }
 
 #define VUC_DEFINE_WRITER_PUT(type, name)                                                          \
-  static inline void vuc_writer_put_##name (VucWriter *writer, type value)                          \
+  static inline void vuc_writer_put_##name (VucWriter *writer, type value)                         \
   {                                                                                                \
     vuc_writer_put_bytes (writer, &value, sizeof value);                                           \
   }

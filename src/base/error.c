@@ -13,7 +13,7 @@
 
 #define ERRNO_PREFIX "(errno "
 
-G_DEFINE_QUARK (vuc-error-quark, vuc_error)
+G_DEFINE_QUARK (vuc - error - quark, vuc_error)
 
 int
 vuc_error_get_errno (const GError *error)
@@ -34,7 +34,7 @@ vuc_error_get_errno (const GError *error)
 }
 
 static void G_GNUC_PRINTF (4, 0)
-set_error_valist (GError **error, VucError code, int number, const char *format, va_list args)
+  set_error_valist (GError **error, VucError code, int number, const char *format, va_list args)
 {
   g_autofree char *text = g_strdup_vprintf (format, args);
 

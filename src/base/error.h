@@ -22,6 +22,6 @@ gboolean vuc_fail (GError **error, VucError code, const char *format, ...) G_GNU
 
 /* With an errno at the end, where vuc_error_get_errno() finds it: "format: text (errno n)". */
 gboolean vuc_fail_errno (GError **error, VucError code, int number, const char *format, ...)
-    G_GNUC_PRINTF (4, 5);
+  G_GNUC_PRINTF (4, 5);
 
 #endif /* VUC_BASE_ERROR_H */

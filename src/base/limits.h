@@ -12,7 +12,8 @@
 /* SCM_MAX_FD of the kernel: no message can carry more descriptors. */
 #define VUC_LIMIT_MSG_FDS 253
 
-/* The longest version JSON.  Real ones have some 200 bytes; room for names not invented yet. */
+/* The longest version JSON, its NUL included.  Real ones have some 200 bytes; room for names not
+ * invented yet. */
 #define VUC_LIMIT_JSON_SIZE (16 * 1024)
 
 /* How deep version JSON may nest: the protocol has 3 levels. */
@@ -24,12 +25,12 @@
 
 /* Region and interrupt indexes, and interrupts of one index: defaults and what can be configured.
  * PCI has 9 and 5; 2048 is the most that MSI-X can have. */
-#define VUC_LIMIT_REGIONS_DEFAULT 256
-#define VUC_LIMIT_REGIONS_MAX 65536
-#define VUC_LIMIT_IRQS_DEFAULT 64
-#define VUC_LIMIT_IRQS_MAX 65536
+#define VUC_LIMIT_REGIONS_DEFAULT   256
+#define VUC_LIMIT_REGIONS_MAX       65536
+#define VUC_LIMIT_IRQS_DEFAULT      64
+#define VUC_LIMIT_IRQS_MAX          65536
 #define VUC_LIMIT_IRQ_COUNT_DEFAULT 2048
-#define VUC_LIMIT_IRQ_COUNT_MAX (1024 * 1024)
+#define VUC_LIMIT_IRQ_COUNT_MAX     (1024 * 1024)
 
 /* What we accept in one DMA_READ or DMA_WRITE, and offer as max_data_xfer_size: the protocol's
  * default. */
@@ -42,7 +43,7 @@
 /* The most data of one REGION_WRITE: the default stays below the 36,544 bytes that reach a server's
  * single receive call in one piece. */
 #define VUC_LIMIT_WRITE_SIZE_DEFAULT (32 * 1024)
-#define VUC_LIMIT_WRITE_SIZE_MAX (1024 * 1024)
+#define VUC_LIMIT_WRITE_SIZE_MAX     (1024 * 1024)
 
 /* Replies that nobody waits for any more.  A server that owes us more than this is broken, and each
  * holds one of 65,536 ids. */

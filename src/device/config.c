@@ -142,7 +142,9 @@ vuc_config_set_message_func (VucConfig *config,
   if (func != NULL)
     {
       trace = g_new (VucTrace, 1);
-      *trace = (VucTrace){ .ref_count = 1, .func = func, .user_data = user_data, .destroy = destroy };
+      *trace = (VucTrace){
+        .ref_count = 1, .func = func, .user_data = user_data, .destroy = destroy
+      };
     }
   trace_unref (config->settings.trace);
   config->settings.trace = trace;

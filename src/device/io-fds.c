@@ -27,7 +27,10 @@ vuc_region_io_fds_kept_clear (VucRegionIoFdsKept *kept)
 }
 
 static gboolean
-check_kinds (guint32 index, guint entry, const VucRegionIoFd *io_fd, const VucFdSet *fds,
+check_kinds (guint32 index,
+             guint entry,
+             const VucRegionIoFd *io_fd,
+             const VucFdSet *fds,
              GError **error)
 {
   int fd = io_fd->fd_index >= 0 ? vuc_fd_set_peek (fds, (guint) io_fd->fd_index) : -1;
@@ -36,27 +39,27 @@ check_kinds (guint32 index, guint entry, const VucRegionIoFd *io_fd, const VucFd
     {
       if (!vuc_io_fd_is_stream_socket (fd))
         return vuc_fail_rejected (
-            error,
-            "DEVICE_GET_REGION_IO_FDS reply of region %u: entry %u: descriptor %d is not a connected "
-            "stream socket",
-            index, entry, io_fd->fd_index);
+          error,
+          "DEVICE_GET_REGION_IO_FDS reply of region %u: entry %u: descriptor %d is not a connected "
+          "stream socket",
+          index, entry, io_fd->fd_index);
       return TRUE;
     }
 
   if (fd >= 0 && !vuc_io_fd_is_eventfd (fd))
     return vuc_fail_rejected (
-        error, "DEVICE_GET_REGION_IO_FDS reply of region %u: entry %u: descriptor %d is no eventfd",
-        index, entry, io_fd->fd_index);
+      error, "DEVICE_GET_REGION_IO_FDS reply of region %u: entry %u: descriptor %d is no eventfd",
+      index, entry, io_fd->fd_index);
 
   if (io_fd->type == VUC_IO_FD_SHADOW_IOEVENTFD
       && !vuc_io_fd_is_file_with (vuc_fd_set_peek (fds, (guint) io_fd->shadow_fd_index),
                                   io_fd->shadow_offset,
                                   io_fd->size != 0 ? io_fd->size : WIDEST_STORE))
     return vuc_fail_rejected (
-        error,
-        "DEVICE_GET_REGION_IO_FDS reply of region %u: entry %u: descriptor %d is no file that holds "
-        "the shadow at 0x%" G_GINT64_MODIFIER "x",
-        index, entry, io_fd->shadow_fd_index, io_fd->shadow_offset);
+      error,
+      "DEVICE_GET_REGION_IO_FDS reply of region %u: entry %u: descriptor %d is no file that holds "
+      "the shadow at 0x%" G_GINT64_MODIFIER "x",
+      index, entry, io_fd->shadow_fd_index, io_fd->shadow_offset);
   return TRUE;
 }
 
@@ -169,9 +172,9 @@ ask_fully (VucDevice *device,
   if (!ask (device, region, port_io, &argsz, deadline, kept, error))
     return FALSE;
   if (!kept->known)
-    return vuc_fail_protocol (error,
-                              "DEVICE_GET_REGION_IO_FDS reply of region %u: argsz grew from %u to %u",
-                              region->info.index, offered, argsz);
+    return vuc_fail_protocol (
+      error, "DEVICE_GET_REGION_IO_FDS reply of region %u: argsz grew from %u to %u",
+      region->info.index, offered, argsz);
   return TRUE;
 }
 

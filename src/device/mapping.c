@@ -44,8 +44,9 @@ map_areas (VucMapping *mapping, const VucRegionInfo *info, gboolean allow_unseal
           g_prefix_error (error, "mapping area %u of region %u: ", i, info->index);
           return FALSE;
         }
-      mapping->areas[mapping->n_areas++]
-          = (MappedArea){ .offset = area->offset, .size = area->size, .memory = memory };
+      mapping->areas[mapping->n_areas++] = (MappedArea){ .offset = area->offset,
+                                                         .size = area->size,
+                                                         .memory = memory };
     }
   return TRUE;
 }

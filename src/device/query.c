@@ -126,8 +126,8 @@ handle_region (VucDevice *device, Query *query, GPtrArray *again, GError **error
                               "DEVICE_GET_REGION_INFO reply of region %u: argsz grew from %u to %u",
                               query->index, query->argsz, reply.argsz);
 
-  g_ptr_array_add (again, query_new (query->command, query->index, reply.argsz,
-                                     query->call.deadline));
+  g_ptr_array_add (again,
+                   query_new (query->command, query->index, reply.argsz, query->call.deadline));
   return TRUE;
 }
 
@@ -273,11 +273,11 @@ vuc_query_all (VucDevice *device, gint64 deadline, GError **error)
     return FALSE;
 
   for (guint32 i = 0; i < device->info.num_regions; i++)
-    g_ptr_array_add (queries, query_new (VUC_COMMAND_DEVICE_GET_REGION_INFO, i, FIRST_ARGSZ,
-                                         deadline));
+    g_ptr_array_add (queries,
+                     query_new (VUC_COMMAND_DEVICE_GET_REGION_INFO, i, FIRST_ARGSZ, deadline));
   for (guint32 i = 0; i < device->info.num_irqs; i++)
-    g_ptr_array_add (queries, query_new (VUC_COMMAND_DEVICE_GET_IRQ_INFO, i, VUC_IRQ_INFO_SIZE,
-                                         deadline));
+    g_ptr_array_add (queries,
+                     query_new (VUC_COMMAND_DEVICE_GET_IRQ_INFO, i, VUC_IRQ_INFO_SIZE, deadline));
 
   return run_queries (device, queries, again, error) && run_queries (device, again, NULL, error);
 }

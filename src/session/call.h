@@ -21,7 +21,7 @@ typedef struct
 {
   /* The request: set by the caller, read until completion. */
   guint16 command;
-  gint64 deadline;                      /* g_get_monotonic_time(); G_MAXINT64 for none */
+  gint64 deadline;                       /* g_get_monotonic_time(); G_MAXINT64 for none */
   guint8 request[VUC_CALL_REQUEST_SIZE]; /* the payload's fixed part */
   gsize request_size;
   const void *request_data; /* the rest of the payload, sent from where it is */
@@ -47,7 +47,7 @@ typedef struct
   gboolean queued;  /* in the outbox */
   gboolean sending; /* pinned: a sender reads the request without the lock */
   gboolean traced;
-  gboolean sleeping;  /* its waiter sleeps on cond */
+  gboolean sleeping; /* its waiter sleeps on cond */
   GCond cond;
   GList outbox_link;  /* data is the call */
   GList sleeper_link; /* likewise */

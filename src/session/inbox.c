@@ -58,14 +58,17 @@ reply_size_is_right_locked (VucSession *session, const VucCall *call, gsize size
 
   vuc_command_name (call->command, name, sizeof name);
   if (call->reply_min == max)
-    vuc_session_die_of_protocol_locked (
-        session, "%s reply: payload %" G_GSIZE_FORMAT ", expected %" G_GSIZE_FORMAT,
-        vuc_command_name (call->command, name, sizeof name), size, max);
+    vuc_session_die_of_protocol_locked (session,
+                                        "%s reply: payload %" G_GSIZE_FORMAT
+                                        ", expected %" G_GSIZE_FORMAT,
+                                        vuc_command_name (call->command, name, sizeof name), size,
+                                        max);
   else
-    vuc_session_die_of_protocol_locked (
-        session,
-        "%s reply: payload %" G_GSIZE_FORMAT ", expected %" G_GSIZE_FORMAT " to %" G_GSIZE_FORMAT,
-        vuc_command_name (call->command, name, sizeof name), size, call->reply_min, max);
+    vuc_session_die_of_protocol_locked (session,
+                                        "%s reply: payload %" G_GSIZE_FORMAT
+                                        ", expected %" G_GSIZE_FORMAT " to %" G_GSIZE_FORMAT,
+                                        vuc_command_name (call->command, name, sizeof name), size,
+                                        call->reply_min, max);
   return FALSE;
 }
 
@@ -268,11 +271,11 @@ handle_receive_failure_locked (VucSession *session, VucIoStatus status, GError *
     vuc_session_die_locked (session, error);
   else if (session->framer.in_message)
     vuc_session_die_of_protocol_locked (
-        session, "the server closed the connection in the middle of a %s message",
-        vuc_command_name (session->framer.header.command, name, sizeof name));
+      session, "the server closed the connection in the middle of a %s message",
+      vuc_command_name (session->framer.header.command, name, sizeof name));
   else if (!vuc_framer_is_idle (&session->framer))
     vuc_session_die_of_protocol_locked (
-        session, "the server closed the connection in the middle of a message header");
+      session, "the server closed the connection in the middle of a message header");
   else
     {
       GError *cause = g_error_new_literal (VUC_ERROR, VUC_ERROR_DISCONNECTED,
@@ -295,12 +298,13 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
   gsize received = 0;
   int n_iov;
 
+  vuc_fd_set_init (&fds);
+
   /* More can only be asked for once everything that is there was dealt with. */
   status = vuc_inbox_pump_locked (session, deadline);
   if (status != VUC_INBOX_EMPTY)
     return status;
 
-  vuc_fd_set_init (&fds);
   n_iov = vuc_framer_want (&session->framer, session->pending.n_exact == 0, iov);
   pinned = session->receiving = session->current;
   g_mutex_unlock (&session->lock);

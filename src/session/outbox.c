@@ -23,8 +23,8 @@
 
 /* Up to here several messages go in one send: it stays below the largest piece that the kernel
  * passes whole. */
-#define BATCH_SIZE (32 * 1024)
-#define BATCH_CALLS 64
+#define BATCH_SIZE    (32 * 1024)
+#define BATCH_CALLS   64
 #define IOVS_PER_CALL 3
 
 typedef struct
@@ -92,8 +92,7 @@ add_piece (Batch *batch, const void *data, gsize size, gsize *skip)
 
   *skip -= skipped;
   if (size > skipped)
-    batch->iov[batch->n_iov++]
-        = (struct iovec){ (guint8 *) data + skipped, size - skipped };
+    batch->iov[batch->n_iov++] = (struct iovec){ (guint8 *) data + skipped, size - skipped };
 }
 
 static void

@@ -28,22 +28,22 @@ struct _VucSession
 
   /* The reader role. */
   gboolean has_reader;
-  gboolean polling;            /* it sleeps in poll, and waits for these events of the socket */
+  gboolean polling; /* it sleeps in poll, and waits for these events of the socket */
   short polled_events;
-  GQueue sleepers;             /* calls whose waiters sleep, each of which could become the reader */
-  VucFramer framer;            /* its holder's, and under the lock */
-  VucCall *current;            /* whose reply the framer's message is; NULL: nobody's */
-  VucCall *receiving;          /* pinned: current, while the reader receives without the lock */
-  gint64 message_began;        /* g_get_monotonic_time() of an unfinished message; 0: none */
+  GQueue sleepers;      /* calls whose waiters sleep, each of which could become the reader */
+  VucFramer framer;     /* its holder's, and under the lock */
+  VucCall *current;     /* whose reply the framer's message is; NULL: nobody's */
+  VucCall *receiving;   /* pinned: current, while the reader receives without the lock */
+  gint64 message_began; /* g_get_monotonic_time() of an unfinished message; 0: none */
 
   /* The sender role. */
   gboolean has_sender;
-  gboolean blocked;                  /* the socket took no more */
-  gboolean send_ended;               /* the server reads no more: what is sent is dropped */
-  GQueue outbox;                     /* calls that are not wholly sent, in order */
-  gsize head_sent;                   /* bytes of the first one that were sent */
-  guint8 answer[VUC_HEADER_SIZE];    /* an answer to a server command; goes before the outbox */
-  gsize answer_left;                 /* its last bytes that were not sent */
+  gboolean blocked;               /* the socket took no more */
+  gboolean send_ended;            /* the server reads no more: what is sent is dropped */
+  GQueue outbox;                  /* calls that are not wholly sent, in order */
+  gsize head_sent;                /* bytes of the first one that were sent */
+  guint8 answer[VUC_HEADER_SIZE]; /* an answer to a server command; goes before the outbox */
+  gsize answer_left;              /* its last bytes that were not sent */
 };
 
 /* session.c */
@@ -57,10 +57,12 @@ void vuc_session_wake_waiter_locked (VucCall *call);
 /* The session is dead of this cause, which is taken; every call completes with it. */
 void vuc_session_die_locked (VucSession *session, GError *cause);
 void vuc_session_die_of_protocol_locked (VucSession *session, const char *format, ...)
-    G_GNUC_PRINTF (2, 3);
+  G_GNUC_PRINTF (2, 3);
 
 /* Hands a message to the trace.  Takes the lock off meanwhile. */
-void vuc_session_trace_locked (VucSession *session, gboolean sent, const GByteArray *bytes,
+void vuc_session_trace_locked (VucSession *session,
+                               gboolean sent,
+                               const GByteArray *bytes,
                                guint n_fds);
 
 /* inbox.c: by the holder of the reader role */
@@ -89,7 +91,8 @@ void vuc_outbox_drop_locked (VucSession *session, VucCall *call);
 /* Whether some bytes of the call, but not all, went already. */
 gboolean vuc_outbox_is_partly_sent_locked (const VucSession *session, const VucCall *call);
 
-/* Sends what the socket takes, unless somebody else is at it.  Takes the lock off while it sends. */
+/* Sends what the socket takes, unless somebody else is at it.  Takes the lock off while it
+ * sends. */
 void vuc_outbox_flush_locked (VucSession *session);
 
 /* Queues the answer to a server command: an error, and nothing else. */

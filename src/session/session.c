@@ -54,10 +54,9 @@ static GPrivate inside_callback;
 void
 vuc_call_init (VucCall *call, guint16 command, gint64 deadline)
 {
-  *call = (VucCall){ .command = command,
-                     .deadline = deadline,
-                     .outbox_link.data = call,
-                     .sleeper_link.data = call };
+  *call = (VucCall){
+    .command = command, .deadline = deadline, .outbox_link.data = call, .sleeper_link.data = call
+  };
   g_cond_init (&call->cond);
 }
 
@@ -297,9 +296,9 @@ read_locked (VucSession *session, const VucCall *call)
     {
       if (g_get_monotonic_time () >= message_deadline_locked (session))
         {
-          vuc_session_die_of_protocol_locked (session,
-                                              "a message from the server stayed unfinished for %u ms",
-                                              session->options.timeout_ms);
+          vuc_session_die_of_protocol_locked (
+            session, "a message from the server stayed unfinished for %u ms",
+            session->options.timeout_ms);
           return;
         }
       if (!more)
@@ -320,7 +319,8 @@ give_up_locked (VucSession *session, VucCall *call)
   /* The stream is in the middle of a message: there is no way on. */
   if (session->current == call)
     {
-      vuc_session_die_of_protocol_locked (session, "%s reply: begun, but not complete in time", name);
+      vuc_session_die_of_protocol_locked (session, "%s reply: begun, but not complete in time",
+                                          name);
       return;
     }
   if (vuc_outbox_is_partly_sent_locked (session, call))

@@ -125,7 +125,8 @@ vuc_connect_adopt (int fd, GError **error)
       || getsockopt (fd, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0
       || getpeername (fd, (struct sockaddr *) &peer, &peer_size) < 0)
     {
-      vuc_fail_errno (error, VUC_ERROR_CONNECT, errno, "descriptor %d is not a connected socket", fd);
+      vuc_fail_errno (error, VUC_ERROR_CONNECT, errno, "descriptor %d is not a connected socket",
+                      fd);
       return -1;
     }
   if (domain != AF_UNIX || type != SOCK_STREAM)

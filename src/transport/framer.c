@@ -76,7 +76,8 @@ vuc_framer_want (VucFramer *framer, gboolean ahead, struct iovec iov[VUC_FRAMER_
   compact (framer);
   room = sizeof framer->buffer - framer->end;
 
-  /* Two sets of descriptors cannot be held: first complete the header that the held ones are for. */
+  /* Two sets of descriptors cannot be held: first complete the header that the held ones are
+   * for. */
   if (framer->held.count > 0)
     ahead = FALSE;
 
@@ -182,8 +183,9 @@ fail_fds_inside (const VucFramer *framer, GError **error)
 {
   char name[16];
 
-  vuc_fail_protocol (error, "%s message: descriptors came in the middle of it, allowed is with its first byte",
-                     vuc_command_name (framer->header.command, name, sizeof name));
+  vuc_fail_protocol (
+    error, "%s message: descriptors came in the middle of it, allowed is with its first byte",
+    vuc_command_name (framer->header.command, name, sizeof name));
   return VUC_FRAMER_BROKEN;
 }
 

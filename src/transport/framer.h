@@ -37,7 +37,7 @@
 
 /* The most places that one _take can name, and that _want needs for it. */
 #define VUC_FRAMER_PLACES 2
-#define VUC_FRAMER_WANTS (VUC_FRAMER_PLACES + 1)
+#define VUC_FRAMER_WANTS  (VUC_FRAMER_PLACES + 1)
 
 typedef enum
 {
@@ -99,7 +99,8 @@ void vuc_framer_fed (VucFramer *framer, gsize count, VucFdSet *fds);
 /* BROKEN sets error, which is fatal; nothing can be done with the framer afterwards but _clear. */
 VucFramerEvent vuc_framer_next (VucFramer *framer, GError **error);
 
-/* The next bytes of the payload go to these places, in order.  Their sum is at most framer->left. */
+/* The next bytes of the payload go to these places, in order.  Their sum is at most
+ * framer->left. */
 void vuc_framer_take (VucFramer *framer, const struct iovec *places, int n_places);
 
 /* Done with the message: all of it was taken, or thrown away. */

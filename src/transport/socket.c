@@ -135,8 +135,9 @@ vuc_socket_receive (int socket,
   collect_fds (&message, fds);
   if ((message.msg_flags & MSG_CTRUNC) != 0)
     {
-      vuc_fail_protocol (error, "descriptors of a message were lost: the server sent more than %d, "
-                                "or this process has too many open",
+      vuc_fail_protocol (error,
+                         "descriptors of a message were lost: the server sent more than %d, "
+                         "or this process has too many open",
                          VUC_LIMIT_MSG_FDS);
       return VUC_IO_FAILED;
     }

@@ -17,10 +17,10 @@
 
 typedef enum
 {
-  VUC_IO_DONE,   /* at least one byte went or came */
-  VUC_IO_AGAIN,  /* nothing now: poll */
-  VUC_IO_ENDED,  /* the peer has closed its end */
-  VUC_IO_FAILED  /* error is set */
+  VUC_IO_DONE,  /* at least one byte went or came */
+  VUC_IO_AGAIN, /* nothing now: poll */
+  VUC_IO_ENDED, /* the peer has closed its end */
+  VUC_IO_FAILED /* error is set */
 } VucIoStatus;
 
 /*

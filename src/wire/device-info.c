@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#define REPLY "DEVICE_GET_INFO reply: "
+#define REPLY       "DEVICE_GET_INFO reply: "
 #define KNOWN_FLAGS (VUC_DEVICE_RESET | VUC_DEVICE_PCI)
 
 void

@@ -55,17 +55,17 @@ vuc_header_decode (const guint8 bytes[VUC_HEADER_SIZE],
   type = flags & VUC_HEADER_TYPE_MASK;
   if (type != VUC_HEADER_TYPE_COMMAND && type != VUC_HEADER_TYPE_REPLY)
     return vuc_fail_protocol (error,
-                              "message header: type %u, allowed are 0 (command) and 1 (reply)", type);
+                              "message header: type %u, allowed are 0 (command) and 1 (reply)",
+                              type);
 
   if (size < VUC_HEADER_SIZE || size > max_size)
     return vuc_fail_protocol (error, "message header of %s: size %u, allowed are %u to %u",
                               vuc_command_name (command, name, sizeof name), size, VUC_HEADER_SIZE,
                               max_size);
 
-  *header = (VucHeader){ .id = id,
-                         .command = command,
-                         .size = size,
-                         .is_reply = type == VUC_HEADER_TYPE_REPLY };
+  *header = (VucHeader){
+    .id = id, .command = command, .size = size, .is_reply = type == VUC_HEADER_TYPE_REPLY
+  };
   header->no_reply = !header->is_reply && (flags & VUC_HEADER_NO_REPLY) != 0;
   header->is_error = header->is_reply && (flags & VUC_HEADER_ERROR) != 0;
   if (header->is_error)

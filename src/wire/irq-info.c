@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 
-#define REPLY "DEVICE_GET_IRQ_INFO reply of index %u: "
+#define REPLY       "DEVICE_GET_IRQ_INFO reply of index %u: "
 #define KNOWN_FLAGS (VUC_IRQ_EVENTFD | VUC_IRQ_MASKABLE | VUC_IRQ_AUTOMASKED | VUC_IRQ_NORESIZE)
 
 void

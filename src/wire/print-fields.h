@@ -29,12 +29,30 @@ typedef struct
   const char *const *names; /* of the bits or values from 0 on; ends with NULL */
 } VucPrintField;
 
-#define VUC_FIELD_DECIMAL(name, offset, width) { name, offset, width, VUC_PRINT_DECIMAL, NULL }
-#define VUC_FIELD_HEX(name, offset, width) { name, offset, width, VUC_PRINT_HEX, NULL }
-#define VUC_FIELD_BITS(name, offset, names) { name, offset, 4, VUC_PRINT_BITS, names }
-#define VUC_FIELD_KIND(name, offset, names) { name, offset, 4, VUC_PRINT_KIND, names }
-#define VUC_FIELD_FD_INDEX(name, offset) { name, offset, 4, VUC_PRINT_FD_INDEX, NULL }
-#define VUC_FIELD_END { NULL, 0, 0, VUC_PRINT_DECIMAL, NULL }
+#define VUC_FIELD_DECIMAL(name, offset, width)                                                     \
+  {                                                                                                \
+    name, offset, width, VUC_PRINT_DECIMAL, NULL                                                   \
+  }
+#define VUC_FIELD_HEX(name, offset, width)                                                         \
+  {                                                                                                \
+    name, offset, width, VUC_PRINT_HEX, NULL                                                       \
+  }
+#define VUC_FIELD_BITS(name, offset, names)                                                        \
+  {                                                                                                \
+    name, offset, 4, VUC_PRINT_BITS, names                                                         \
+  }
+#define VUC_FIELD_KIND(name, offset, names)                                                        \
+  {                                                                                                \
+    name, offset, 4, VUC_PRINT_KIND, names                                                         \
+  }
+#define VUC_FIELD_FD_INDEX(name, offset)                                                           \
+  {                                                                                                \
+    name, offset, 4, VUC_PRINT_FD_INDEX, NULL                                                      \
+  }
+#define VUC_FIELD_END                                                                              \
+  {                                                                                                \
+    NULL, 0, 0, VUC_PRINT_DECIMAL, NULL                                                            \
+  }
 
 /* Appends "region 7, offset 0x10, count 4".  A field that did not come whole is left out. */
 void vuc_print_fields (GString *line, const VucPrintField *fields, const guint8 *bytes, gsize size);

@@ -14,17 +14,17 @@
 #include "wire/protocol.h"
 
 /* How much is shown. */
-#define SHOWN_DATA 16 /* bytes */
+#define SHOWN_DATA         16 /* bytes */
 #define SHOWN_CAPABILITIES 6
-#define SHOWN_AREAS 4
-#define SHOWN_IO_FDS 8
+#define SHOWN_AREAS        4
+#define SHOWN_IO_FDS       8
 
 /* Where the fields are that say how to read the rest. */
-#define REGION_INFO_CAP_OFFSET 12
-#define NR_AREAS_OFFSET 8
+#define REGION_INFO_CAP_OFFSET     12
+#define NR_AREAS_OFFSET            8
 #define REGION_IO_FDS_ARGSZ_OFFSET 0
 #define REGION_IO_FDS_COUNT_OFFSET 12
-#define IO_FD_TYPE_OFFSET 20
+#define IO_FD_TYPE_OFFSET          20
 
 static const char *const ioeventfd_bits[] = { "DATAMATCH", "PIO", NULL };
 static const char *const ioregionfd_bits[] = { "PIO", "POSTED_WRITES", NULL };
@@ -73,13 +73,13 @@ static const Capability capabilities[] = {
 
 /* Entries of region IO FDs.  What the numbers at 32 and 40 are depends on the type and the stride:
  * below 48 bytes there is only the first. */
-#define IO_FD_MIN_STRIDE 40
+#define IO_FD_MIN_STRIDE  40
 #define IO_FD_LONG_STRIDE 48
 
 #define IO_FD_FIELDS(bits)                                                                         \
   VUC_FIELD_KIND ("type", IO_FD_TYPE_OFFSET, io_fd_kinds), VUC_FIELD_HEX ("offset", 0, 8),         \
-      VUC_FIELD_DECIMAL ("size", 8, 8), VUC_FIELD_FD_INDEX ("fd_index", 16),                       \
-      VUC_FIELD_BITS ("flags", 24, bits)
+    VUC_FIELD_DECIMAL ("size", 8, 8), VUC_FIELD_FD_INDEX ("fd_index", 16),                         \
+    VUC_FIELD_BITS ("flags", 24, bits)
 
 static const VucPrintField unknown_io_fd_fields[] = {
   IO_FD_FIELDS (no_bits),
@@ -197,8 +197,7 @@ append_known_capability (GString *line, const Capability *capability, VucCursor 
   g_string_append_c (line, ' ');
   vuc_print_fields (line, capability->fields, bytes, capability->size);
   if (capability->area_fields != NULL)
-    append_areas (line, cursor, capability,
-                  get_u32_at (bytes, capability->size, NR_AREAS_OFFSET));
+    append_areas (line, cursor, capability, get_u32_at (bytes, capability->size, NR_AREAS_OFFSET));
 }
 
 /* The capability at an offset in the payload.  Returns where the next one is; 0: nowhere. */

@@ -17,7 +17,7 @@
 #include "wire/protocol.h"
 
 /* How much is shown of what has no bound of its own. */
-#define SHOWN_RAW 32   /* bytes of a payload that has no fields, or is too short for them */
+#define SHOWN_RAW  32  /* bytes of a payload that has no fields, or is too short for them */
 #define SHOWN_JSON 400 /* characters */
 
 #define MAX_ERRNO 4095
@@ -70,12 +70,9 @@ static const VucPrintField irq_info_fields[] = {
 };
 
 static const VucPrintField set_irqs_fields[] = {
-  VUC_FIELD_DECIMAL ("index", 8, 4),
-  VUC_FIELD_DECIMAL ("argsz", 0, 4),
-  VUC_FIELD_BITS ("flags", 4, set_irqs_bits),
-  VUC_FIELD_DECIMAL ("start", 12, 4),
-  VUC_FIELD_DECIMAL ("count", 16, 4),
-  VUC_FIELD_END,
+  VUC_FIELD_DECIMAL ("index", 8, 4),          VUC_FIELD_DECIMAL ("argsz", 0, 4),
+  VUC_FIELD_BITS ("flags", 4, set_irqs_bits), VUC_FIELD_DECIMAL ("start", 12, 4),
+  VUC_FIELD_DECIMAL ("count", 16, 4),         VUC_FIELD_END,
 };
 
 static const VucPrintField region_access_fields[] = {
@@ -86,12 +83,9 @@ static const VucPrintField region_access_fields[] = {
 };
 
 static const VucPrintField dma_map_fields[] = {
-  VUC_FIELD_HEX ("address", 16, 8),
-  VUC_FIELD_HEX ("size", 24, 8),
-  VUC_FIELD_DECIMAL ("argsz", 0, 4),
-  VUC_FIELD_BITS ("flags", 4, dma_map_bits),
-  VUC_FIELD_HEX ("offset", 8, 8),
-  VUC_FIELD_END,
+  VUC_FIELD_HEX ("address", 16, 8),  VUC_FIELD_HEX ("size", 24, 8),
+  VUC_FIELD_DECIMAL ("argsz", 0, 4), VUC_FIELD_BITS ("flags", 4, dma_map_bits),
+  VUC_FIELD_HEX ("offset", 8, 8),    VUC_FIELD_END,
 };
 
 static const VucPrintField dma_unmap_fields[] = {
@@ -136,8 +130,8 @@ append_json (GString *line, VucCursor *cursor)
 typedef struct
 {
   const VucPrintField *fields;
-  guint8 size;      /* of the fields, in bytes */
-  gboolean replies; /* a reply has them too */
+  guint8 size;                                            /* of the fields, in bytes */
+  gboolean replies;                                       /* a reply has them too */
   void (*append_rest) (GString *line, VucCursor *cursor); /* the cursor stands behind the fields */
 } Layout;
 
@@ -226,7 +220,7 @@ append_kind (GString *line, guint32 flags, guint16 id, guint16 command)
 char *
 vuc_print_message (const guint8 *bytes, gsize size, guint n_fds)
 {
-  g_autoptr(GString) line = g_string_new (NULL);
+  g_autoptr (GString) line = g_string_new (NULL);
   gboolean is_reply;
   VucCursor cursor;
   guint16 id, command;

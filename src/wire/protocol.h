@@ -34,30 +34,30 @@ typedef enum
 } VucCommand;
 
 /* Header: bits of the flags field. */
-#define VUC_HEADER_TYPE_MASK 0xfu
+#define VUC_HEADER_TYPE_MASK    0xfu
 #define VUC_HEADER_TYPE_COMMAND 0u
-#define VUC_HEADER_TYPE_REPLY 1u
-#define VUC_HEADER_NO_REPLY (1u << 4)
-#define VUC_HEADER_ERROR (1u << 5)
+#define VUC_HEADER_TYPE_REPLY   1u
+#define VUC_HEADER_NO_REPLY     (1u << 4)
+#define VUC_HEADER_ERROR        (1u << 5)
 
 /* Sizes in bytes, of payloads unless said otherwise. */
-#define VUC_HEADER_SIZE 16            /* the header itself */
-#define VUC_VERSION_FIXED_SIZE 4      /* before the JSON */
-#define VUC_DEVICE_INFO_SIZE 16
-#define VUC_REGION_INFO_SIZE 32       /* before the capabilities */
-#define VUC_REGION_IO_FDS_SIZE 16     /* before the entries */
-#define VUC_IRQ_INFO_SIZE 16
-#define VUC_REGION_ACCESS_SIZE 16     /* before the data */
+#define VUC_HEADER_SIZE        16 /* the header itself */
+#define VUC_VERSION_FIXED_SIZE 4  /* before the JSON */
+#define VUC_DEVICE_INFO_SIZE   16
+#define VUC_REGION_INFO_SIZE   32 /* before the capabilities */
+#define VUC_REGION_IO_FDS_SIZE 16 /* before the entries */
+#define VUC_IRQ_INFO_SIZE      16
+#define VUC_REGION_ACCESS_SIZE 16 /* before the data */
 
 /* The major version that we speak, and the highest minor. */
 #define VUC_VERSION_MAJOR 0
 #define VUC_VERSION_MINOR 2
 
 /* What a capability means when it is absent. */
-#define VUC_DEFAULT_MAX_MSG_FDS 1
+#define VUC_DEFAULT_MAX_MSG_FDS        1
 #define VUC_DEFAULT_MAX_DATA_XFER_SIZE 1048576
-#define VUC_DEFAULT_MAX_DMA_MAPS 65535
-#define VUC_DEFAULT_PGSIZES 4096
+#define VUC_DEFAULT_MAX_DMA_MAPS       65535
+#define VUC_DEFAULT_PGSIZES            4096
 
 /* "REGION_READ", or "command 77" for what we do not know (then in buffer, of 16 bytes). */
 const char *vuc_command_name (guint16 command, char *buffer, gsize size);

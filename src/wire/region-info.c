@@ -21,12 +21,12 @@
 #define REPLY "DEVICE_GET_REGION_INFO reply of region %u: "
 #define HEX64 "0x%" G_GINT64_MODIFIER "x"
 
-#define FLAG_CAPS (1u << 3)
+#define FLAG_CAPS   (1u << 3)
 #define KNOWN_FLAGS (VUC_REGION_READ | VUC_REGION_WRITE | VUC_REGION_MMAP)
 #define SPARSE_CAPS (VUC_REGION_CAP_SPARSE_MMAP | VUC_REGION_CAP_SPARSE_MMAP_FDS)
 
 #define CAP_HEADER_SIZE 8
-#define CAP_VERSION 1 /* of every kind that we know */
+#define CAP_VERSION     1 /* of every kind that we know */
 
 /* What is known while a reply is decoded. */
 typedef struct
@@ -147,11 +147,7 @@ compare_areas (gconstpointer a, gconstpointer b)
 }
 
 static gboolean
-parse_areas (Decoder *decoder,
-             VucCursor *cursor,
-             guint32 offset,
-             gboolean with_fds,
-             GError **error)
+parse_areas (Decoder *decoder, VucCursor *cursor, guint32 offset, gboolean with_fds, GError **error)
 {
   const gsize stride = with_fds ? 32 : 16;
   VucRegionInfoArea *areas;
@@ -339,8 +335,9 @@ find_unmappable_reason (const Decoder *decoder)
              ? NULL
              : "neither one descriptor came nor one for each sparse area";
 
-  return decoder->n_fds == 1 ? NULL : "more than one descriptor came without a sparse mmap "
-                                      "capability";
+  return decoder->n_fds == 1 ? NULL
+                             : "more than one descriptor came without a sparse mmap "
+                               "capability";
 }
 
 static gboolean
@@ -349,8 +346,7 @@ decode_body (Decoder *decoder, VucRegionInfoReply *reply, GError **error)
   VucRegionInfoReply result = { .complete = TRUE };
 
   if (!vuc_range_is_valid (decoder->fd_offset, decoder->region_size))
-    return vuc_fail_protocol (error,
-                              REPLY "offset " HEX64 " + size " HEX64 " overflows",
+    return vuc_fail_protocol (error, REPLY "offset " HEX64 " + size " HEX64 " overflows",
                               decoder->index, decoder->fd_offset, decoder->region_size);
 
   if ((decoder->flags & VUC_REGION_MMAP) != 0 && decoder->region_size == 0)

@@ -30,16 +30,14 @@ typedef struct
   guint64 size;      /* bytes */
   guint32 type;      /* with VUC_REGION_CAP_TYPE */
   guint32 subtype;
-  guint n_areas; /* 0 if nothing can be mapped */
+  guint n_areas;            /* 0 if nothing can be mapped */
   VucRegionInfoArea *areas; /* ascending, not overlapping; freed by _clear */
-  const char *unmappable; /* static text: why nothing can be mapped although MMAP is set (or a
+  const char *unmappable;   /* static text: why nothing can be mapped although MMAP is set (or a
                              descriptor came without it); else NULL */
 } VucRegionInfoReply;
 
 /* argsz: the largest reply payload that is taken, VUC_REGION_INFO_SIZE to VUC_LIMIT_ARGSZ. */
-void vuc_region_info_encode (guint32 index,
-                             guint32 argsz,
-                             guint8 payload[VUC_REGION_INFO_SIZE]);
+void vuc_region_info_encode (guint32 index, guint32 argsz, guint8 payload[VUC_REGION_INFO_SIZE]);
 
 /*
  * index, argsz: what was asked for; sparse_mmap_fds: whether that was agreed on; n_fds: how many

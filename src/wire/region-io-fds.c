@@ -42,8 +42,7 @@ typedef struct
 /* By VucIoFdType.  Further flags of an ioeventfd (DEASSIGN and so on) are KVM's, and make no sense
  * from a server. */
 static const IoFdKind io_fd_kinds[] = {
-  [VUC_IO_FD_IOEVENTFD] = { .name = "ioeventfd",
-                            .flags = { VUC_IO_FD_DATAMATCH, VUC_IO_FD_PIO } },
+  [VUC_IO_FD_IOEVENTFD] = { .name = "ioeventfd", .flags = { VUC_IO_FD_DATAMATCH, VUC_IO_FD_PIO } },
   [VUC_IO_FD_IOREGIONFD] = { .name = "ioregionfd",
                              .is_ioregionfd = TRUE,
                              .flags = { VUC_IO_FD_PIO, VUC_IO_FD_POSTED_WRITES } },
@@ -188,8 +187,7 @@ check_range (const VucRegionIoFdsQuery *query,
                               kind->name);
 
   if (kind->has_shadow && !vuc_range_is_valid (entry->shadow_offset, entry->size))
-    return vuc_fail_rejected (error,
-                              ENTRY "%s: shadow offset " HEX64 " + size " HEX64 " overflows",
+    return vuc_fail_rejected (error, ENTRY "%s: shadow offset " HEX64 " + size " HEX64 " overflows",
                               query->index, i, kind->name, entry->shadow_offset, entry->size);
   return TRUE;
 }
@@ -257,8 +255,7 @@ decode_entry (const VucRegionIoFdsQuery *query,
 static gboolean
 claim_same_write (const VucRegionIoFd *a, const VucRegionIoFd *b)
 {
-  return a->offset == b->offset
-         && (a->size == b->size || a->size == 0 || b->size == 0)
+  return a->offset == b->offset && (a->size == b->size || a->size == 0 || b->size == 0)
          && ((a->flags & VUC_IO_FD_DATAMATCH) == 0 || (b->flags & VUC_IO_FD_DATAMATCH) == 0
              || a->datamatch == b->datamatch);
 }

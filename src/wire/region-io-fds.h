@@ -19,11 +19,11 @@ typedef struct
   guint32 flags; /* VucIoFdFlags: translated from the bits of that type */
   guint64 offset;
   guint64 size;
-  int fd_index;         /* below the number of descriptors that came; -1: a shadow entry that only
+  int fd_index;          /* below the number of descriptors that came; -1: a shadow entry that only
                            stores */
-  int shadow_fd_index;  /* likewise; -1 for other types */
-  guint64 datamatch;    /* 0 without VUC_IO_FD_DATAMATCH */
-  guint64 user_data;    /* ioregionfd */
+  int shadow_fd_index;   /* likewise; -1 for other types */
+  guint64 datamatch;     /* 0 without VUC_IO_FD_DATAMATCH */
+  guint64 user_data;     /* ioregionfd */
   guint64 shadow_offset; /* shadow ioeventfd */
 } VucRegionIoFd;
 

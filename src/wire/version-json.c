@@ -113,7 +113,7 @@ char *
 vuc_version_json_encode (const VucVersion *proposal)
 {
   const Said said = { .version = *proposal };
-  g_autoptr(GString) text = g_string_new (NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
   json_auto_t *root = json_object ();
   json_t *capabilities = json_object ();
   gboolean ok = json_object_set_new (root, "capabilities", capabilities) == 0;
@@ -155,8 +155,8 @@ fail_value (GError **error,
             const json_t *got)
 {
   g_autofree char *path = g_strjoin (".", "capabilities", object, name, NULL);
-  g_autoptr(GString) text = g_string_new (NULL);
-  g_autoptr(GString) shown = g_string_new (NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GString) shown = g_string_new (NULL);
 
   if (dump (got, text))
     vuc_escape_append (shown, text->str, text->len, SHOWN_LENGTH);
@@ -238,15 +238,15 @@ is_deeper_than (json_t *value, guint levels)
     return TRUE;
 
   json_object_foreach (value, name, child)
-    {
-      if (is_deeper_than (child, levels - 1))
-        return TRUE;
-    }
+  {
+    if (is_deeper_than (child, levels - 1))
+      return TRUE;
+  }
   json_array_foreach (value, i, child)
-    {
-      if (is_deeper_than (child, levels - 1))
-        return TRUE;
-    }
+  {
+    if (is_deeper_than (child, levels - 1))
+      return TRUE;
+  }
   return FALSE;
 }
 
@@ -254,7 +254,7 @@ is_deeper_than (json_t *value, guint levels)
 static gboolean
 fail_syntax (GError **error, const json_error_t *cause)
 {
-  g_autoptr(GString) text = g_string_new (NULL);
+  g_autoptr (GString) text = g_string_new (NULL);
 
   vuc_escape_append (text, cause->text, strlen (cause->text), JSON_ERROR_TEXT_LENGTH);
   return vuc_fail_protocol (error, "VERSION reply: JSON, after %d bytes: %s", cause->position,

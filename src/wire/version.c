@@ -129,8 +129,7 @@ vuc_version_decode (const guint8 *payload,
   if (!check_text (text, text_size, error))
     return FALSE;
 
-  if (text_size > 1
-      && !vuc_version_json_decode ((const char *) text, text_size - 1, &reply, error))
+  if (text_size > 1 && !vuc_version_json_decode ((const char *) text, text_size - 1, &reply, error))
     return FALSE;
 
   if (!agree (proposal, n_fds, &reply, error))

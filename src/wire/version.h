@@ -17,12 +17,12 @@ typedef struct
 {
   guint16 major;
   guint16 minor;
-  guint64 max_msg_fds;               /* descriptors; what is above VUC_LIMIT_MSG_FDS counts as that */
-  guint64 max_data_xfer_size;        /* bytes, not 0 */
+  guint64 max_msg_fds;        /* descriptors; what is above VUC_LIMIT_MSG_FDS counts as that */
+  guint64 max_data_xfer_size; /* bytes, not 0 */
   guint64 max_dma_maps;
-  guint64 pgsizes;                   /* bytes, or'ed together, not 0 */
-  gboolean twin_socket;              /* proposed, or agreed to */
-  guint twin_socket_fd_index;        /* in a decoded agreement: an index below n_fds */
+  guint64 pgsizes;            /* bytes, or'ed together, not 0 */
+  gboolean twin_socket;       /* proposed, or agreed to */
+  guint twin_socket_fd_index; /* in a decoded agreement: an index below n_fds */
   gboolean write_multiple;
   gboolean sparse_mmap_fds;
   guint64 migration_pgsize;          /* bytes; 0: not named */
@@ -34,8 +34,8 @@ GByteArray *vuc_version_encode (const VucVersion *proposal);
 
 /*
  * The reply's payload.  proposal is what we sent, n_fds how many descriptors came.  What the JSON
- * does not name has the protocol's default in *agreed.  On FALSE *agreed is untouched; every error
- * is fatal (VUC_ERROR_PROTOCOL).
+ * does not name has the protocol's default in *agreed; what can be on or off is on only if both
+ * sides say so.  On FALSE *agreed is untouched; every error is fatal (VUC_ERROR_PROTOCOL).
  */
 gboolean vuc_version_decode (const guint8 *payload,
                              gsize size,
