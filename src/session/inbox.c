@@ -146,7 +146,8 @@ static void
 trace_message_locked (VucSession *session)
 {
   const VucHeader *header = &session->framer.header;
-  const VucCall *call = header->is_error ? NULL : session->current;
+  VucCall *current = session->current;
+  const VucCall *call = header->is_error ? NULL : current;
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   guint8 raw[VUC_HEADER_SIZE];
 
@@ -160,7 +161,14 @@ trace_message_locked (VucSession *session)
       g_byte_array_append (bytes, call->reply_data,
                            (guint) MIN (call->reply_size - head, VUC_TRACE_SIZE - bytes->len));
     }
+
+  /* Pinned as if its reply were still being received: it is complete, so its waiter must not give it
+   * up because somebody looks at it for long. */
+  session->receiving = current;
   vuc_session_trace_locked (session, FALSE, bytes, session->framer.fds.count);
+  session->receiving = NULL;
+  if (current != NULL)
+    vuc_session_wake_waiter_locked (current);
 }
 
 static void

@@ -33,7 +33,7 @@ struct _VucSession
   GQueue sleepers;      /* calls whose waiters sleep, each of which could become the reader */
   VucFramer framer;     /* its holder's, and under the lock */
   VucCall *current;     /* whose reply the framer's message is; NULL: nobody's */
-  VucCall *receiving;   /* pinned: current, while the reader receives without the lock */
+  VucCall *receiving;   /* pinned: current, while the reader receives or traces without the lock */
   gint64 message_began; /* g_get_monotonic_time() of an unfinished message; 0: none */
 
   /* The sender role. */

@@ -26,8 +26,9 @@
  *
  * Claim 4: after the wait has returned nobody touches the call or its buffers.  The lock is off in
  * two places where they are used: while a sender sends (call->sending) and while the reader
- * receives (session->receiving).  Both are pins; neither system call sleeps; a waiter does not
- * leave, nor give up, while it is pinned.  Whoever takes the pin off signals the call's condition.
+ * receives (session->receiving).  Both are pins; neither system call sleeps (a trace, which both
+ * include, is the user's business); a waiter does not leave, nor give up, while it is pinned.
+ * Whoever takes the pin off signals the call's condition.
  *
  * Claim 5: what is queued gets out.  If the socket is full, the outbox is not empty and the reader
  * polls for output too; if it went to sleep before that was so, it is woken through the eventfd.
@@ -221,7 +222,10 @@ vuc_session_submit (VucSession *session, VucCall *const *calls, gsize n)
   for (gsize i = 0; i < n; i++)
     submit_one_locked (session, calls[i]);
 
-  vuc_outbox_flush_locked (session);
+  /* Inside a callback nothing of ours was queued; sending what others have queued would call back
+   * once more. */
+  if (g_private_get (&inside_callback) == NULL)
+    vuc_outbox_flush_locked (session);
   g_mutex_unlock (&session->lock);
 }
 
@@ -287,14 +291,16 @@ poll_locked (VucSession *session, gint64 deadline)
 static void
 read_locked (VucSession *session, const VucCall *call)
 {
-  /* What the last reader left behind; then poll first: right after a command went out there is
-   * nothing to receive yet. */
-  gboolean more = FALSE;
+  gboolean more;
 
+  /* What the last reader left behind; then poll first: right after a command went out there is
+   * nothing to receive yet.  Unless a message is unfinished: its rest may have come while nobody
+   * read. */
   (void) vuc_inbox_pump_locked (session, call->deadline);
+  more = session->message_began != 0;
   while (!call->done && g_get_monotonic_time () < call->deadline)
     {
-      if (g_get_monotonic_time () >= message_deadline_locked (session))
+      if (!more && g_get_monotonic_time () >= message_deadline_locked (session))
         {
           vuc_session_die_of_protocol_locked (
             session, "a message from the server stayed unfinished for %u ms",

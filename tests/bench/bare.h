@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * The client that one would write by hand for a trusted server: the same bytes, and of system calls
+ * one send, one ppoll with a timeout and one recv for each access, nothing else.  It is what the
+ * library is measured against.
+ */
+
+#ifndef BENCH_BARE_H
+#define BENCH_BARE_H
+
+#include <glib.h>
+
+/* The whole connect sequence, everything pipelined that can be. */
+void bare_connect_pipelined (int fd);
+
+/* The same, one question at a time. */
+void bare_connect_serial (int fd);
+
+void bare_read (int fd, guint64 offset, void *data, guint32 count);
+void bare_write (int fd, guint64 offset, const void *data, guint32 count);
+
+#endif /* BENCH_BARE_H */

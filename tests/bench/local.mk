@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the libvfio-user-client authors
+
+# What the library costs, measured against a client written by hand: built by `make check`, so that it
+# stays fit, and run by `make bench`.
+if HAVE_CHECK
+check_PROGRAMS += tests/bench/bench
+endif
+
+tests_bench_bench_SOURCES = \
+  tests/bench/bare.c \
+  tests/bench/bare.h \
+  tests/bench/bench.c \
+  tests/bench/peer.c \
+  tests/bench/peer.h
+tests_bench_bench_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+
+.PHONY: bench
+bench: tests/bench/bench
+	tests/bench/bench

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * The server that both clients of a comparison talk to.  It trusts its client: nothing but the
+ * bench ever connects to it.  Runs in a process of its own.
+ */
+
+#include "bench/peer.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <glib.h>
+
+/* The numbers of the protocol that it needs. */
+enum
+{
+  COMMAND_VERSION = 1,
+  COMMAND_GET_INFO = 4,
+  COMMAND_GET_REGION_INFO = 5,
+  COMMAND_GET_IRQ_INFO = 7,
+  COMMAND_REGION_READ = 9,
+  COMMAND_REGION_WRITE = 10,
+  HEADER_SIZE = 16,
+  ACCESS_SIZE = 16
+};
+
+typedef struct
+{
+  guint16 id;
+  guint16 command;
+  guint32 size;
+  guint32 flags;
+  guint32 error;
+} Header;
+
+G_STATIC_ASSERT (sizeof (Header) == HEADER_SIZE);
+
+static guint8 memory[PEER_REGION_SIZE];
+
+static void
+send_all (int fd, struct iovec *iov, int n)
+{
+  struct msghdr message = { .msg_iov = iov, .msg_iovlen = (gsize) n };
+
+  for (;;)
+    {
+      gssize sent = sendmsg (fd, &message, MSG_NOSIGNAL);
+
+      if (sent < 0 && errno == EINTR)
+        continue;
+      if (sent < 0)
+        _exit (0);
+      while (message.msg_iovlen > 0 && (gsize) sent >= message.msg_iov->iov_len)
+        {
+          sent -= (gssize) message.msg_iov->iov_len;
+          message.msg_iov++;
+          message.msg_iovlen--;
+        }
+      if (message.msg_iovlen == 0)
+        return;
+      message.msg_iov->iov_base = (guint8 *) message.msg_iov->iov_base + sent;
+      message.msg_iov->iov_len -= (gsize) sent;
+    }
+}
+
+static void
+reply (int fd, const Header *command, const void *payload, gsize size, const void *data, gsize more)
+{
+  Header header = { .id = command->id,
+                    .command = command->command,
+                    .size = (guint32) (HEADER_SIZE + size + more),
+                    .flags = 1 };
+  struct iovec iov[] = { { &header, sizeof header },
+                         { (void *) payload, size },
+                         { (void *) data, more } };
+
+  send_all (fd, iov, G_N_ELEMENTS (iov));
+}
+
+static void
+answer (int fd, const Header *command, const guint8 *payload)
+{
+  static const char version[] = "\0\0\0\0{\"capabilities\":{\"max_data_xfer_size\":1048576}}";
+  guint32 words[8] = { 0 };
+  guint64 offset;
+
+  switch (command->command)
+    {
+    case COMMAND_VERSION:
+      reply (fd, command, version, sizeof version, NULL, 0);
+      break;
+    case COMMAND_GET_INFO:
+      words[0] = 16;
+      words[1] = 2;
+      words[2] = PEER_NUM_REGIONS;
+      words[3] = PEER_NUM_IRQS;
+      reply (fd, command, words, 16, NULL, 0);
+      break;
+    case COMMAND_GET_REGION_INFO:
+      memcpy (words, payload, 16);
+      words[0] = 32;
+      words[1] = 3;
+      words[4] = PEER_REGION_SIZE;
+      reply (fd, command, words, 32, NULL, 0);
+      break;
+    case COMMAND_GET_IRQ_INFO:
+      memcpy (words, payload, 16);
+      words[1] = 1;
+      words[3] = 1;
+      reply (fd, command, words, 16, NULL, 0);
+      break;
+    case COMMAND_REGION_READ:
+      memcpy (&offset, payload, sizeof offset);
+      memcpy (words, payload, ACCESS_SIZE);
+      reply (fd, command, payload, ACCESS_SIZE, memory + offset, words[3]);
+      break;
+    case COMMAND_REGION_WRITE:
+      memcpy (&offset, payload, sizeof offset);
+      memcpy (words, payload, ACCESS_SIZE);
+      memcpy (memory + offset, payload + ACCESS_SIZE, words[3]);
+      reply (fd, command, payload, ACCESS_SIZE, NULL, 0);
+      break;
+    default:
+      _exit (1);
+    }
+}
+
+/* One receive returns as many commands as there are. */
+static void
+serve (int fd)
+{
+  static guint8 buffer[256 * 1024];
+  gsize filled = 0;
+
+  for (;;)
+    {
+      gssize count = recv (fd, buffer + filled, sizeof buffer - filled, 0);
+      gsize done = 0;
+      Header header;
+
+      if (count < 0 && errno == EINTR)
+        continue;
+      if (count <= 0)
+        return;
+      filled += (gsize) count;
+
+      while (filled - done >= HEADER_SIZE)
+        {
+          memcpy (&header, buffer + done, sizeof header);
+          if (filled - done < header.size)
+            break;
+          answer (fd, &header, buffer + done + HEADER_SIZE);
+          done += header.size;
+        }
+      memmove (buffer, buffer + done, filled - done);
+      filled -= done;
+    }
+}
+
+void
+peer_pin (int cpu)
+{
+  cpu_set_t set;
+
+  CPU_ZERO (&set);
+  if (cpu >= 0)
+    CPU_SET (cpu, &set);
+  else
+    memset (&set, 0xff, sizeof set);
+  if (sched_setaffinity (0, sizeof set, &set) < 0)
+    g_error ("cannot run on CPU %d: %s", cpu, g_strerror (errno));
+}
+
+static pid_t
+fork_pinned (int cpu)
+{
+  pid_t pid = fork ();
+
+  if (pid < 0)
+    g_error ("fork: %s", g_strerror (errno));
+  if (pid == 0)
+    {
+      prctl (PR_SET_PDEATHSIG, SIGKILL);
+      peer_pin (cpu);
+    }
+  return pid;
+}
+
+int
+peer_start (int cpu, pid_t *pid)
+{
+  int fds[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+    g_error ("socketpair: %s", g_strerror (errno));
+  *pid = fork_pinned (cpu);
+  if (*pid == 0)
+    {
+      close (fds[0]);
+      serve (fds[1]);
+      _exit (0);
+    }
+  close (fds[1]);
+  return fds[0];
+}
+
+void
+peer_start_listening (const char *path, int cpu, pid_t *pid)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int listener = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  if (bind (listener, (struct sockaddr *) &address, sizeof address) < 0 || listen (listener, 8) < 0)
+    g_error ("listening on %s: %s", path, g_strerror (errno));
+
+  *pid = fork_pinned (cpu);
+  if (*pid == 0)
+    {
+      for (;;)
+        {
+          int fd = accept (listener, NULL, NULL);
+
+          if (fd < 0)
+            _exit (1);
+          serve (fd);
+          close (fd);
+        }
+    }
+  close (listener);
+}
+
+void
+peer_stop (pid_t pid)
+{
+  kill (pid, SIGKILL);
+  waitpid (pid, NULL, 0);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * The server that both clients of a comparison talk to, each to a process of its own: the fewest
+ * system calls that can answer, so that what is measured is the client.  Shares no code with the
+ * library.
+ */
+
+#ifndef BENCH_PEER_H
+#define BENCH_PEER_H
+
+#include <sys/types.h>
+
+/* What the peer's only region has: large enough for the largest read. */
+#define PEER_REGION_SIZE (16u * 1024 * 1024)
+#define PEER_NUM_REGIONS 9
+#define PEER_NUM_IRQS    5
+
+/* Forks a server on one end of a socket pair, on this CPU; returns the client's end. */
+int peer_start (int cpu, pid_t *pid);
+
+/* Forks a server that listens on path and serves one connection after the other. */
+void peer_start_listening (const char *path, int cpu, pid_t *pid);
+
+/* Ends it, and waits until it is gone. */
+void peer_stop (pid_t pid);
+
+/* This process runs on that CPU only; -1: on any. */
+void peer_pin (int cpu);
+
+#endif /* BENCH_PEER_H */

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * Connecting to the harness's servers, through the public API only.  Does not know what is tested.
+ * On the thread that runs the case.
+ */
+
+#include "conversation/connect.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/harness.h"
+
+VucDevice *
+connect_with (int fd, VucConfig *config)
+{
+  g_autoptr(GError) error = NULL;
+  VucDevice *device = vuc_device_connect_fd (fd, config, &error);
+
+  close (fd);
+  assert_no_error (error);
+  ck_assert_ptr_nonnull (device);
+  return device;
+}
+
+VucDevice *
+connect_to (int fd)
+{
+  return connect_with (fd, NULL);
+}
+
+void
+connect_and_expect (int fd, VucConfig *config, VucError code, const char *text)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = vuc_device_connect_fd (fd, config, &error);
+
+  close (fd);
+  assert_error (error, VUC_ERROR, code, text);
+  ck_assert_ptr_null (device);
+}
+
+gboolean
+runs_under_valgrind (void)
+{
+  const char *preloaded = g_getenv ("LD_PRELOAD");
+
+  return preloaded != NULL && strstr (preloaded, "vgpreload") != NULL;
+}
+
+guint
+short_deadline_ms (void)
+{
+  return runs_under_valgrind () ? 500 : 100;
+}
+
+VucConfig *
+config_with_timeout (guint ms)
+{
+  VucConfig *config = vuc_config_new ();
+
+  vuc_config_set_timeout_ms (config, ms);
+  return config;
+}
+
+void
+close_and_finish (VucDevice *device, ScriptServer *server)
+{
+  vuc_device_close (device);
+  script_server_finish (server);
+}
+
+void
+script_sign_of_life (ScriptServer *server)
+{
+  script_expect_command (server, 9, "u64:0 | u32:7 | u32:4");
+  script_reply (server, "u64:0 | u32:7 | u32:4 | 'here'");
+}
+
+void
+expect_sign_of_life (VucDevice *device)
+{
+  g_autoptr(GError) error = NULL;
+  char data[4];
+
+  harness_context ("the connection must still live");
+  ck_assert (vuc_device_region_read (device, 7, 0, data, sizeof data, &error));
+  assert_no_error (error);
+  assert_bytes (data, sizeof data, "'here'");
+}
+
+guint
+ms_since (gint64 start)
+{
+  return (guint) ((g_get_monotonic_time () - start) / 1000);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * What does not vary from machine to machine: how many system calls and how many allocations an
+ * access takes.  Time is for "make bench".
+ */
+
+#include "harness/harness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vfio-user-client/vfio-user-client.h>
+
+#include "conversation/connect.h"
+#include "harness/demo.h"
+
+#define N_ACCESSES 100
+
+#define SCRATCH 0x08 /* a register of the demo device, in BAR0 */
+
+static void
+write_and_read (VucDevice *device, guint n)
+{
+  guint32 value = 0;
+
+  for (guint i = 0; i < n; i++)
+    {
+      ck_assert (vuc_device_region_write (device, 0, SCRATCH, &i, sizeof i, NULL));
+      ck_assert (vuc_device_region_read (device, 0, SCRATCH, &value, sizeof value, NULL));
+      ck_assert_uint_eq (value, i);
+    }
+}
+
+/* ---- Allocations: these stand in for libc's, in this program and in all its libraries. ---- */
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#  define COUNTS_ALLOCATIONS 0
+#elif defined __has_feature
+#  if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#    define COUNTS_ALLOCATIONS 0
+#  endif
+#endif
+#ifndef COUNTS_ALLOCATIONS
+#  define COUNTS_ALLOCATIONS 1
+#endif
+
+static gint n_allocations;
+
+#if COUNTS_ALLOCATIONS
+void *__libc_malloc (size_t size);
+void *__libc_calloc (size_t n, size_t size);
+void *__libc_realloc (void *memory, size_t size);
+
+void *
+malloc (size_t size)
+{
+  g_atomic_int_inc (&n_allocations);
+  return __libc_malloc (size);
+}
+
+void *
+calloc (size_t n, size_t size)
+{
+  g_atomic_int_inc (&n_allocations);
+  return __libc_calloc (n, size);
+}
+
+void *
+realloc (void *memory, size_t size)
+{
+  g_atomic_int_inc (&n_allocations);
+  return __libc_realloc (memory, size);
+}
+#endif
+
+static void
+an_access_allocates_nothing (void)
+{
+  g_autoptr (DemoDevice) demo = demo_device_new ();
+  g_autoptr (VucDevice) device = connect_to (demo_device_start (demo));
+  gint before;
+  guint32 value = 0;
+  gboolean ok = TRUE;
+
+  if (!COUNTS_ALLOCATIONS || runs_under_valgrind ())
+    harness_skip ("allocations are somebody else's here");
+
+  /* The first ones may still set something up; and Check allocates in its assertions. */
+  write_and_read (device, 1);
+  before = g_atomic_int_get (&n_allocations);
+  for (guint i = 0; i < N_ACCESSES; i++)
+    ok = ok && vuc_device_region_read (device, 0, SCRATCH, &value, sizeof value, NULL);
+  ck_assert_int_eq (g_atomic_int_get (&n_allocations), before);
+  ck_assert (ok);
+
+  /* The counter counts. */
+  free (malloc (1));
+  ck_assert_int_gt (g_atomic_int_get (&n_allocations), before);
+  demo_device_stop (demo);
+}
+
+/* ---- System calls: of a child, counted by its tracer. ---- */
+
+#define MARK (-4711) /* an argument that no process group has */
+
+static void
+mark (void)
+{
+  (void) syscall (SYS_getpgid, MARK);
+}
+
+/* In the child: what is counted lies between the marks. */
+static void
+trace_me (int fd)
+{
+  g_autoptr (VucDevice) device = vuc_device_connect_fd (fd, NULL, NULL);
+  guint32 value = 0;
+  gboolean ok = device != NULL;
+
+  if (ptrace (PTRACE_TRACEME, 0, NULL, NULL) < 0)
+    _exit (2);
+  raise (SIGSTOP);
+
+  ok = ok && vuc_device_region_read (device, 0, SCRATCH, &value, sizeof value, NULL);
+  mark ();
+  for (guint i = 0; i < N_ACCESSES; i++)
+    ok = ok && vuc_device_region_read (device, 0, SCRATCH, &value, sizeof value, NULL);
+  mark ();
+  _exit (ok ? 0 : 1);
+}
+
+/* Lets the child run to its next entry into a system call, or its exit from one. */
+static int
+run_to_next_stop (pid_t child)
+{
+  int status;
+
+  ck_assert_int_eq (ptrace (PTRACE_SYSCALL, child, NULL, NULL), 0);
+  ck_assert_int_eq (waitpid (child, &status, 0), child);
+  return status;
+}
+
+static gboolean
+is_mark (const struct __ptrace_syscall_info *info)
+{
+  return info->entry.nr == SYS_getpgid && (int) info->entry.args[0] == MARK;
+}
+
+/* How many system calls the child begins between its marks. */
+static guint
+count_system_calls (pid_t child)
+{
+  guint count = 0, n_marks = 0;
+  int status;
+
+  ck_assert_int_eq (waitpid (child, &status, 0), child);
+  ck_assert_msg (WIFSTOPPED (status), "the child could not be traced");
+  ck_assert_int_eq (ptrace (PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD), 0);
+
+  while (status = run_to_next_stop (child), WIFSTOPPED (status))
+    {
+      struct __ptrace_syscall_info info;
+
+      if (WSTOPSIG (status) != (SIGTRAP | 0x80))
+        continue;
+      if (ptrace (PTRACE_GET_SYSCALL_INFO, child, (void *) sizeof info, &info) <= 0
+          || info.op != PTRACE_SYSCALL_INFO_ENTRY)
+        continue;
+      if (is_mark (&info))
+        n_marks++;
+      else if (n_marks == 1)
+        count++;
+    }
+  ck_assert_uint_eq (n_marks, 2);
+  ck_assert_msg (WIFEXITED (status) && WEXITSTATUS (status) == 0, "the child's reads failed");
+  return count;
+}
+
+/* One send, one poll, one receive. */
+static void
+an_access_takes_three_system_calls (void)
+{
+  g_autoptr (DemoDevice) demo = demo_device_new ();
+  int fd = demo_device_start (demo);
+  pid_t child;
+
+  if (runs_under_valgrind ())
+    harness_skip ("valgrind does not trace a tracer");
+  child = fork ();
+  ck_assert_int_ge (child, 0);
+  if (child == 0)
+    trace_me (fd);
+  close (fd);
+
+  ck_assert_uint_eq (count_system_calls (child), 3 * N_ACCESSES);
+  demo_device_stop (demo);
+}
+
+static const HarnessCase cases[] = { HARNESS_CASE (an_access_allocates_nothing),
+                                     HARNESS_CASE (an_access_takes_three_system_calls),
+                                     HARNESS_END };
+
+int
+main (int argc, char **argv)
+{
+  return harness_main (argc, argv, "costs", cases);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * System calls that are interrupted, do less than they were asked to, or fail, at every position of
+ * a whole conversation with the demo device.  Each time it succeeds, with the right data, or fails
+ * with a clean error; nothing hangs, nothing leaks.
+ *
+ * The library's calls come here first: this program is linked with --wrap for each of them.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <vfio-user-client/vfio-user-client.h>
+
+#include "harness/demo.h"
+#include "harness/harness.h"
+
+/* Nothing of what follows may run into the first; what takes longer than the second hangs. */
+#define DEADLINE_MS 4000
+#define HANG_MS 2000
+
+/* --- The faults --- */
+
+typedef enum
+{
+  CONNECT,
+  SENDMSG,
+  RECVMSG,
+  PPOLL,
+  N_SYSTEM_CALLS
+} SystemCall;
+
+typedef enum
+{
+  FAIL,     /* with an errno */
+  SHORTEN,  /* to some bytes */
+  TRUNCATE, /* says that descriptors were lost */
+  END       /* of the stream */
+} FaultKind;
+
+typedef struct
+{
+  const char *name;
+  SystemCall call;
+  FaultKind kind;
+  int value;  /* errno, or bytes */
+  int code;   /* the error that comes of it, or SUCCESS */
+} Fault;
+
+#define SUCCESS (-1)
+
+static const Fault *fault;
+static guint fault_at; /* which call of its kind, from 1; 0: every one */
+static guint n_calls[N_SYSTEM_CALLS];
+
+static gboolean
+strikes (SystemCall call, FaultKind kind)
+{
+  return fault != NULL && fault->call == call && fault->kind == kind
+         && (fault_at == 0 || fault_at == n_calls[call]);
+}
+
+static gboolean
+fails (SystemCall call)
+{
+  n_calls[call]++;
+  if (!strikes (call, FAIL))
+    return FALSE;
+  errno = fault->value;
+  return TRUE;
+}
+
+int __real_connect (int fd, const struct sockaddr *address, socklen_t size);
+gssize __real_sendmsg (int fd, const struct msghdr *message, int flags);
+gssize __real_recvmsg (int fd, struct msghdr *message, int flags);
+int __real_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
+                  const sigset_t *mask);
+
+int __wrap_connect (int fd, const struct sockaddr *address, socklen_t size);
+gssize __wrap_sendmsg (int fd, const struct msghdr *message, int flags);
+gssize __wrap_recvmsg (int fd, struct msghdr *message, int flags);
+int __wrap_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
+                  const sigset_t *mask);
+
+int
+__wrap_connect (int fd, const struct sockaddr *address, socklen_t size)
+{
+  return fails (CONNECT) ? -1 : __real_connect (fd, address, size);
+}
+
+int
+__wrap_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
+              const sigset_t *mask)
+{
+  return fails (PPOLL) ? -1 : __real_ppoll (fds, n_fds, timeout, mask);
+}
+
+/* The same with one place, which is a part of the message's first. */
+static void
+shorten (const struct msghdr *message, struct msghdr *shorter, struct iovec *iov)
+{
+  const struct iovec *first = message->msg_iov;
+
+  while (first->iov_len == 0)
+    first++;
+  *iov = (struct iovec){ first->iov_base, MIN (first->iov_len, (gsize) fault->value) };
+  *shorter = *message;
+  shorter->msg_iov = iov;
+  shorter->msg_iovlen = 1;
+}
+
+gssize
+__wrap_sendmsg (int fd, const struct msghdr *message, int flags)
+{
+  struct msghdr shorter;
+  struct iovec iov;
+
+  if (fails (SENDMSG))
+    return -1;
+  if (!strikes (SENDMSG, SHORTEN))
+    return __real_sendmsg (fd, message, flags);
+
+  shorten (message, &shorter, &iov);
+  return __real_sendmsg (fd, &shorter, flags);
+}
+
+gssize
+__wrap_recvmsg (int fd, struct msghdr *message, int flags)
+{
+  struct msghdr shorter;
+  struct iovec iov;
+  gssize count;
+
+  if (fails (RECVMSG))
+    return -1;
+  if (strikes (RECVMSG, END))
+    {
+      message->msg_controllen = 0;
+      message->msg_flags = 0;
+      return 0;
+    }
+  if (strikes (RECVMSG, SHORTEN))
+    {
+      shorten (message, &shorter, &iov);
+      count = __real_recvmsg (fd, &shorter, flags);
+      message->msg_controllen = shorter.msg_controllen;
+      message->msg_flags = shorter.msg_flags;
+      return count;
+    }
+  count = __real_recvmsg (fd, message, flags);
+  if (strikes (RECVMSG, TRUNCATE))
+    {
+      message->msg_flags |= MSG_CTRUNC;
+      /* Nothing comes without a message. */
+      if (count < 0)
+        n_calls[RECVMSG]--;
+    }
+  return count;
+}
+
+/* --- The conversation --- */
+
+#define DATA_SIZE 5000
+#define SCRATCH 8
+
+static gboolean
+write_and_read_back (VucDevice *device, guint32 region, guint64 offset, gsize size, GError **error)
+{
+  g_autofree guint8 *written = g_malloc (size);
+  g_autofree guint8 *read = g_malloc0 (size);
+
+  for (gsize i = 0; i < size; i++)
+    written[i] = (guint8) (i * 7 + n_calls[RECVMSG]);
+  if (!vuc_device_region_write (device, region, offset, written, size, error)
+      || !vuc_device_region_read (device, region, offset, read, size, error))
+    return FALSE;
+  assert_same_bytes (read, size, written, size);
+  return TRUE;
+}
+
+static gboolean
+converse (const char *path, GError **error)
+{
+  g_autoptr(VucConfig) config = vuc_config_new ();
+  g_autoptr(VucDevice) device = NULL;
+  g_autoptr(VucMapping) mapping = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+  char identity[4];
+
+  vuc_config_set_timeout_ms (config, DEADLINE_MS);
+  device = vuc_device_connect (path, config, error);
+  if (device == NULL
+      || !vuc_device_region_read (device, VUC_PCI_BAR0_REGION, 0, identity, 4, error)
+      || !write_and_read_back (device, VUC_PCI_BAR0_REGION, SCRATCH, 4, error)
+      || !write_and_read_back (device, VUC_PCI_BAR2_REGION, 0, DATA_SIZE, error)
+      || !vuc_device_get_region_io_fds (device, VUC_PCI_BAR0_REGION, &io_fds, &n_io_fds, error))
+    return FALSE;
+
+  ck_assert (memcmp (identity, "VUCD", 4) == 0);
+  ck_assert_uint_eq (vuc_device_get_info (device)->num_regions, 10);
+  ck_assert_uint_eq (n_io_fds, 6);
+  mapping = vuc_device_map_region (device, VUC_PCI_BAR2_REGION, error);
+  if (mapping == NULL)
+    return FALSE;
+
+  /* The last, so that whatever happened before has an effect on it. */
+  return vuc_device_region_read (device, VUC_PCI_BAR0_REGION, 0, identity, 4, error);
+}
+
+/* FALSE if the conversation was over before the fault. */
+static gboolean
+converse_with_a_fault (const char *path, guint at)
+{
+  g_autoptr(GError) error = NULL;
+  guint descriptors = harness_count_descriptors ();
+  gint64 start = g_get_monotonic_time ();
+  gboolean ok, hit;
+
+  memset (n_calls, 0, sizeof n_calls);
+  fault_at = at;
+  ok = converse (path, &error);
+  hit = at == 0 || n_calls[fault->call] >= at;
+
+  if (g_get_monotonic_time () - start > HANG_MS * 1000)
+    harness_fail ("it took too long; the outcome: %s", ok ? "success" : error->message);
+  if (!hit || fault->code == SUCCESS)
+    assert_no_error (error);
+  else
+    assert_error (error, VUC_ERROR, fault->code, "");
+  ck_assert_int_eq (ok, error == NULL);
+  ck_assert_uint_eq (harness_count_descriptors (), descriptors);
+  return hit;
+}
+
+static const Fault faults[] = {
+  { "connect is interrupted", CONNECT, FAIL, EINTR, SUCCESS },
+  { "connect is refused", CONNECT, FAIL, ECONNREFUSED, VUC_ERROR_CONNECT },
+  { "connect has no time left", CONNECT, FAIL, EAGAIN, VUC_ERROR_TIMED_OUT },
+  { "sendmsg is interrupted", SENDMSG, FAIL, EINTR, SUCCESS },
+  { "sendmsg finds no room", SENDMSG, FAIL, EAGAIN, SUCCESS },
+  { "sendmsg takes one byte", SENDMSG, SHORTEN, 1, SUCCESS },
+  { "sendmsg takes 15 bytes", SENDMSG, SHORTEN, 15, SUCCESS },
+  { "sendmsg fails", SENDMSG, FAIL, EIO, VUC_ERROR_DISCONNECTED },
+  { "sendmsg has no memory", SENDMSG, FAIL, ENOMEM, VUC_ERROR_DISCONNECTED },
+  { "recvmsg is interrupted", RECVMSG, FAIL, EINTR, SUCCESS },
+  { "recvmsg finds nothing", RECVMSG, FAIL, EAGAIN, SUCCESS },
+  { "recvmsg gets one byte", RECVMSG, SHORTEN, 1, SUCCESS },
+  { "recvmsg gets 17 bytes", RECVMSG, SHORTEN, 17, SUCCESS },
+  { "recvmsg fails", RECVMSG, FAIL, EIO, VUC_ERROR_DISCONNECTED },
+  { "recvmsg has no memory", RECVMSG, FAIL, ENOMEM, VUC_ERROR_DISCONNECTED },
+  { "recvmsg loses descriptors", RECVMSG, TRUNCATE, 0, VUC_ERROR_PROTOCOL },
+  { "ppoll is interrupted", PPOLL, FAIL, EINTR, SUCCESS },
+  { "ppoll has no memory", PPOLL, FAIL, ENOMEM, SUCCESS },
+};
+
+static void
+a_fault_at_any_position_is_survived (gconstpointer row)
+{
+  g_autoptr(DemoDevice) demo = demo_device_new ();
+  const char *path = demo_device_listen (demo);
+  guint at = 1;
+
+  fault = row;
+  do
+    harness_context ("call %u", at);
+  while (converse_with_a_fault (path, at++));
+
+  /* Each is called at all, and the loop did not go on for ever. */
+  ck_assert_uint_ge (at, 3);
+  fault = NULL;
+  demo_device_stop (demo);
+}
+
+/* Between messages that is the server's right; in the middle of one it is not. */
+static void
+an_end_at_any_position_is_said (void)
+{
+  static const Fault ends[] = {
+    { "the stream has ended", RECVMSG, END, 0, 0 },
+    { "the connection was reset", RECVMSG, FAIL, ECONNRESET, 0 },
+  };
+  g_autoptr(DemoDevice) demo = demo_device_new ();
+  const char *path = demo_device_listen (demo);
+
+  for (guint i = 0; i < G_N_ELEMENTS (ends); i++)
+    for (guint at = 1;; at++)
+      {
+        g_autoptr(GError) error = NULL;
+        gboolean ok;
+
+        harness_context ("%s, call %u", ends[i].name, at);
+        memset (n_calls, 0, sizeof n_calls);
+        fault = &ends[i];
+        fault_at = at;
+        ok = converse (path, &error);
+        if (n_calls[RECVMSG] < at)
+          break;
+        ck_assert (!ok);
+        if (error->code != VUC_ERROR_PROTOCOL)
+          assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "");
+        assert_contains (error->message, "the server closed the connection");
+      }
+  fault = NULL;
+  demo_device_stop (demo);
+}
+
+static const Fault lasting_faults[] = {
+  { "every sendmsg takes one byte", SENDMSG, SHORTEN, 1, SUCCESS },
+  { "every sendmsg takes seven bytes", SENDMSG, SHORTEN, 7, SUCCESS },
+  { "every recvmsg gets one byte", RECVMSG, SHORTEN, 1, SUCCESS },
+  { "every recvmsg gets three bytes", RECVMSG, SHORTEN, 3, SUCCESS },
+};
+
+static void
+a_fault_at_all_positions_is_survived (gconstpointer row)
+{
+  g_autoptr(DemoDevice) demo = demo_device_new ();
+  const char *path = demo_device_listen (demo);
+
+  fault = row;
+  converse_with_a_fault (path, 0);
+  fault = NULL;
+  demo_device_stop (demo);
+}
+
+static const HarnessCase cases[] = {
+  HARNESS_ROWS (a_fault_at_any_position_is_survived, faults),
+  HARNESS_CASE (an_end_at_any_position_is_said),
+  HARNESS_ROWS (a_fault_at_all_positions_is_survived, lasting_faults),
+  HARNESS_END
+};
+
+int
+main (int argc, char **argv)
+{
+  return harness_main (argc, argv, "system calls", cases);
+}

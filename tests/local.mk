@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the libvfio-user-client authors
+
+# Test programs, relative to the top: built and run by `make check`, only where Check was found.
+# Each is compiled from its own name plus ".c" and linked with $(LDADD) of the top Makefile.am (the
+# harness, all floors of the library, Check). So one more test is one more line; a program that
+# needs something else says so with its own _SOURCES, _LDADD or _CPPFLAGS below the lists.
+
+harness_tests =
+harness_tests += tests/harness/test-demo
+harness_tests += tests/harness/test-harness
+harness_tests += tests/harness/test-hex
+harness_tests += tests/harness/test-mutate
+harness_tests += tests/harness/test-script-device
+harness_tests += tests/harness/test-script-lapses
+harness_tests += tests/harness/test-script-server
+
+unit_tests =
+unit_tests += tests/unit/test-connect
+unit_tests += tests/unit/test-cursor
+unit_tests += tests/unit/test-device-info
+unit_tests += tests/unit/test-error
+unit_tests += tests/unit/test-escape
+unit_tests += tests/unit/test-fd-set
+unit_tests += tests/unit/test-framer
+unit_tests += tests/unit/test-framer-streams
+unit_tests += tests/unit/test-header
+unit_tests += tests/unit/test-io-fd-kind
+unit_tests += tests/unit/test-irq-info
+unit_tests += tests/unit/test-mapped-area
+unit_tests += tests/unit/test-pending
+unit_tests += tests/unit/test-print
+unit_tests += tests/unit/test-range
+unit_tests += tests/unit/test-region-access
+unit_tests += tests/unit/test-region-info
+unit_tests += tests/unit/test-region-info-lies
+unit_tests += tests/unit/test-region-io-fds
+unit_tests += tests/unit/test-region-io-fds-lies
+unit_tests += tests/unit/test-session
+unit_tests += tests/unit/test-session-deadlines
+unit_tests += tests/unit/test-session-sending
+unit_tests += tests/unit/test-session-server-commands
+unit_tests += tests/unit/test-session-threads
+unit_tests += tests/unit/test-socket
+unit_tests += tests/unit/test-version
+unit_tests += tests/unit/test-version-json
+
+conversation_tests =
+conversation_tests += tests/conversation/test-access
+conversation_tests += tests/conversation/test-config
+conversation_tests += tests/conversation/test-connect
+conversation_tests += tests/conversation/test-dump
+conversation_tests += tests/conversation/test-dump-server
+conversation_tests += tests/conversation/test-information
+conversation_tests += tests/conversation/test-io-fds
+conversation_tests += tests/conversation/test-mapping
+conversation_tests += tests/conversation/test-threads
+
+hostile_tests =
+hostile_tests += tests/hostile/test-delays
+hostile_tests += tests/hostile/test-lies
+hostile_tests += tests/hostile/test-lies-connect
+
+cost_tests =
+cost_tests += tests/cost/test-costs
+
+fault_tests =
+fault_tests += tests/fault/test-system-calls
+
+test_programs = \
+  $(harness_tests) $(unit_tests) $(conversation_tests) $(hostile_tests) $(fault_tests) $(cost_tests)
+
+if HAVE_CHECK
+check_PROGRAMS += $(test_programs)
+TESTS += $(test_programs)
+
+check_LTLIBRARIES += tests/harness/libharness.la tests/conversation/libconnect.la
+
+# Run by tests/harness/test-harness, which wants it to fail.
+check_PROGRAMS += tests/harness/misbehave
+endif
+
+tests_harness_libharness_la_SOURCES = \
+  tests/harness/assert.c \
+  tests/harness/client.c \
+  tests/harness/client.h \
+  tests/harness/demo.c \
+  tests/harness/demo.h \
+  tests/harness/descriptors.c \
+  tests/harness/descriptors.h \
+  tests/harness/harness.c \
+  tests/harness/harness.h \
+  tests/harness/hex.c \
+  tests/harness/hex.h \
+  tests/harness/mutate.c \
+  tests/harness/mutate.h \
+  tests/harness/report.c \
+  tests/harness/report.h \
+  tests/harness/script-device.c \
+  tests/harness/script-device.h \
+  tests/harness/script-fds.c \
+  tests/harness/script-io.c \
+  tests/harness/script-player.c \
+  tests/harness/script-private.h \
+  tests/harness/script-server.c \
+  tests/harness/script-server.h \
+  tests/harness/script-steps.c
+
+# The self-test needs nothing of the library, and can be built without it.
+harness_libs = tests/harness/libharness.la $(CHECK_LIBS) $(GLIB_LIBS)
+tests_harness_misbehave_LDADD = $(harness_libs)
+tests_harness_test_demo_LDADD = $(harness_libs)
+tests_harness_test_harness_LDADD = $(harness_libs)
+tests_harness_test_hex_LDADD = $(harness_libs)
+tests_harness_test_mutate_LDADD = $(harness_libs)
+tests_harness_test_script_device_LDADD = $(harness_libs)
+tests_harness_test_script_lapses_LDADD = $(harness_libs)
+tests_harness_test_script_server_LDADD = $(harness_libs)
+
+# vfio-user-dump is run as a program, too.
+dump_program = tests/conversation/dump-program.c tests/conversation/dump-program.h
+tests_conversation_test_dump_SOURCES = tests/conversation/test-dump.c $(dump_program)
+tests_conversation_test_dump_LDADD = $(harness_libs) $(JANSSON_LIBS)
+tests_conversation_test_dump_server_SOURCES = tests/conversation/test-dump-server.c $(dump_program)
+tests_conversation_test_dump_server_LDADD = $(harness_libs)
+
+# These know the library as its users do: its public headers, and what it exports.
+tests_conversation_libconnect_la_SOURCES = \
+  tests/conversation/connect.c \
+  tests/conversation/connect.h \
+  tests/conversation/io-fds.h
+public_libs = tests/conversation/libconnect.la libvfio-user-client.la $(harness_libs)
+tests_conversation_test_access_LDADD = $(public_libs)
+tests_conversation_test_config_LDADD = $(public_libs)
+tests_conversation_test_connect_LDADD = $(public_libs)
+tests_conversation_test_information_LDADD = $(public_libs)
+tests_conversation_test_io_fds_LDADD = $(public_libs)
+tests_conversation_test_mapping_LDADD = $(public_libs)
+tests_conversation_test_threads_LDADD = $(public_libs)
+tests_cost_test_costs_LDADD = $(public_libs)
+tests_hostile_test_delays_LDADD = $(public_libs)
+tests_hostile_test_lies_LDADD = $(public_libs)
+tests_hostile_test_lies_connect_LDADD = $(public_libs)
+
+# Tests of a session have some of their parts in common.
+session_test_parts = \
+  tests/unit/peer.c \
+  tests/unit/peer.h \
+  tests/unit/session-fixture.c \
+  tests/unit/session-fixture.h
+tests_unit_test_session_SOURCES = tests/unit/test-session.c $(session_test_parts)
+tests_unit_test_session_deadlines_SOURCES = \
+  tests/unit/test-session-deadlines.c $(session_test_parts)
+tests_unit_test_session_sending_SOURCES = tests/unit/test-session-sending.c $(session_test_parts)
+tests_unit_test_session_server_commands_SOURCES = \
+  tests/unit/test-session-server-commands.c $(session_test_parts)
+tests_unit_test_session_threads_SOURCES = tests/unit/test-session-threads.c $(session_test_parts)
+
+# The library's system calls come to the test first.
+tests_fault_test_system_calls_LDFLAGS = \
+  -Wl,--wrap=connect,--wrap=sendmsg,--wrap=recvmsg,--wrap=ppoll
+
+EXTRA_DIST += tests/README.md

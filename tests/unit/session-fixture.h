@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * What the tests of a session have in common: a session on a socket, and two commands.
+ *
+ *   VucSession *session = session_open (script_server_start (server));
+ *
+ *   reset_or_fail (session);
+ *   vuc_session_free (session);
+ */
+
+#ifndef TEST_SESSION_FIXTURE_H
+#define TEST_SESSION_FIXTURE_H
+
+#include "session/session.h"
+
+/* For what must not time out, in milliseconds. */
+#define LONG 5000
+
+#define SESSION_MAX_FDS 3
+#define SESSION_MAX_SIZE 65536
+
+/* So many milliseconds from now, as a deadline. */
+gint64 in_ms (gint64 ms);
+
+/* Negotiated.  The first takes LONG for a message that has begun. */
+VucSession *session_open (int socket);
+VucSession *session_open_with_timeout (int socket, guint timeout_ms);
+VucSession *session_open_with_trace (int socket, VucSessionTrace trace, gpointer data);
+
+/* DEVICE_RESET: no payload either way. */
+gboolean reset (VucSession *session, gint64 timeout_ms, GError **error);
+void reset_or_fail (VucSession *session);
+
+/* A command with 16 bytes whose reply has 4 to 16 bytes, then up to 8 of data, and descriptors.
+ * What was not received is 0xee. */
+typedef struct
+{
+  VucCall call;
+  guint8 head[16];
+  guint8 data[8];
+  VucFdSet fds;
+} Query;
+
+void query_init (Query *query, guint16 command, gint64 timeout_ms);
+void query_clear (Query *query);
+
+/* Waits, in the state of a session whose lock is not held, until n callers sleep besides the one
+ * that polls. */
+void wait_for_sleepers (VucSession *session, guint n);
+
+#endif /* TEST_SESSION_FIXTURE_H */

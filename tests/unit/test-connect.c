@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * How a connected socket comes about, and why one does not.
+ */
+
+#include "transport/connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <vfio-user-client/vuc-error.h>
+
+#include "harness/harness.h"
+
+#define MS 1000
+
+static gint64
+in_ms (gint64 ms)
+{
+  return g_get_monotonic_time () + ms * MS;
+}
+
+static char *
+temp_path (const char *name)
+{
+  return g_build_filename (harness_temp_dir (), name, NULL);
+}
+
+/* name: a path, or '@' and an abstract name. */
+static int
+listen_at (const char *name, int backlog)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  gsize length = strlen (name);
+
+  memcpy (address.sun_path, name, length);
+  if (name[0] == '@')
+    address.sun_path[0] = '\0';
+  else
+    length++;
+  ck_assert_int_eq (bind (fd, (struct sockaddr *) &address,
+                          (socklen_t) (offsetof (struct sockaddr_un, sun_path) + length)),
+                    0);
+  ck_assert_int_eq (listen (fd, backlog), 0);
+  return fd;
+}
+
+static void
+connect_fails (const char *path, VucError code, const char *why, int number)
+{
+  g_autoptr(GError) error = NULL;
+
+  ck_assert_int_eq (vuc_connect_path (path, in_ms (5000), &error), -1);
+  assert_error (error, VUC_ERROR, code, why);
+  ck_assert_int_eq (vuc_error_get_errno (error), number);
+}
+
+static void
+connect_works (const char *path)
+{
+  g_autoptr(GError) error = NULL;
+  int listener = listen_at (path, 0);
+  int fd = vuc_connect_path (path, in_ms (5000), &error);
+  int server = accept (listener, NULL, NULL);
+  char byte = 0;
+
+  assert_no_error (error);
+  ck_assert_int_ne (fcntl (fd, F_GETFD) & FD_CLOEXEC, 0);
+  ck_assert_int_eq (write (fd, "x", 1), 1);
+  ck_assert_int_eq (read (server, &byte, 1), 1);
+  ck_assert_int_eq (byte, 'x');
+  close (fd);
+  close (server);
+  close (listener);
+}
+
+/* --- Paths --- */
+
+static void
+a_server_is_reached_by_its_path (void)
+{
+  g_autofree char *path = temp_path ("socket");
+
+  connect_works (path);
+}
+
+static void
+a_server_is_reached_by_its_abstract_name (void)
+{
+  g_autofree char *name = g_strdup_printf ("@vuc-test-connect-%d", getpid ());
+
+  connect_works (name);
+}
+
+/* 108 bytes fit into an address, for a path with its NUL.  A relative one is as long as we like. */
+static void
+a_path_may_have_107_bytes (void)
+{
+  g_autofree char *folder = g_get_current_dir ();
+  g_autofree char *longest = g_strnfill (107, 'p');
+  g_autofree char *too_long = g_strnfill (108, 'p');
+
+  ck_assert_int_eq (chdir (harness_temp_dir ()), 0);
+  connect_works (longest);
+  connect_fails (too_long, VUC_ERROR_INVALID_ARGUMENT, "it has 108 bytes, allowed are 1 to 107", 0);
+  ck_assert_int_eq (chdir (folder), 0);
+}
+
+static void
+an_abstract_name_may_have_108_bytes_with_its_sign (void)
+{
+  g_autofree char *start = g_strdup_printf ("@vuc-test-connect-%d-", getpid ());
+  g_autofree char *fill = g_strnfill (109 - strlen (start), 'n');
+  g_autofree char *too_long = g_strconcat (start, fill, NULL);
+  g_autofree char *longest = g_strndup (too_long, 108);
+
+  connect_works (longest);
+  connect_fails (too_long, VUC_ERROR_INVALID_ARGUMENT, "it has 109 bytes, allowed are 1 to 108", 0);
+}
+
+static void
+an_empty_path_is_a_mistake_of_the_caller (void)
+{
+  connect_fails ("", VUC_ERROR_INVALID_ARGUMENT, "it has 0 bytes", 0);
+}
+
+/* --- Nobody there --- */
+
+static void
+a_path_that_does_not_exist_is_said (void)
+{
+  g_autofree char *path = temp_path ("missing");
+
+  connect_fails (path, VUC_ERROR_CONNECT, "missing'", ENOENT);
+}
+
+static void
+an_abstract_name_that_nobody_has_is_said (void)
+{
+  connect_fails ("@vuc-test-nobody-has-this-name", VUC_ERROR_CONNECT, "'@vuc-test", ECONNREFUSED);
+}
+
+static void
+a_server_that_has_gone_is_said (void)
+{
+  g_autofree char *path = temp_path ("socket");
+
+  close (listen_at (path, 0));
+  connect_fails (path, VUC_ERROR_CONNECT, "connecting to", ECONNREFUSED);
+}
+
+static void
+a_file_that_is_no_socket_is_said (void)
+{
+  g_autofree char *path = temp_path ("file");
+
+  close (open (path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  connect_fails (path, VUC_ERROR_CONNECT, "connecting to", ENOTSOCK);
+}
+
+static void
+a_folder_is_no_socket_either (void)
+{
+  connect_fails (harness_temp_dir (), VUC_ERROR_CONNECT, "connecting to", ENOTSOCK);
+}
+
+static void
+a_socket_that_we_may_not_write_to_is_said (void)
+{
+  g_autofree char *path = temp_path ("socket");
+  int listener;
+
+  if (geteuid () == 0)
+    harness_skip ("root may write to every socket");
+
+  listener = listen_at (path, 0);
+  ck_assert_int_eq (chmod (path, 0), 0);
+  connect_fails (path, VUC_ERROR_CONNECT, "connecting to", EACCES);
+  close (listener);
+}
+
+static void
+a_datagram_server_is_said (void)
+{
+  g_autofree char *path = temp_path ("socket");
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int server = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  ck_assert_int_eq (bind (server, (struct sockaddr *) &address, sizeof address), 0);
+  connect_fails (path, VUC_ERROR_CONNECT, "connecting to", EPROTOTYPE);
+  close (server);
+}
+
+/* --- Nobody accepts --- */
+
+/* A server whose backlog is full: it serves its only client, say. */
+static int
+listen_without_room (const char *path, int *client)
+{
+  int listener = listen_at (path, 0);
+
+  *client = vuc_connect_path (path, in_ms (5000), NULL);
+  ck_assert_int_ge (*client, 0);
+  return listener;
+}
+
+static void
+a_full_backlog_is_waited_for_until_the_deadline (void)
+{
+  g_autofree char *path = temp_path ("socket");
+  g_autoptr(GError) error = NULL;
+  int client;
+  int listener = listen_without_room (path, &client);
+  gint64 deadline = in_ms (50);
+
+  ck_assert_int_eq (vuc_connect_path (path, deadline, &error), -1);
+
+  ck_assert_int_ge (g_get_monotonic_time (), deadline);
+  ck_assert_int_lt (g_get_monotonic_time (), deadline + 2000 * MS);
+  assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "it may have another client");
+  close (client);
+  close (listener);
+}
+
+static void
+a_deadline_that_has_passed_is_not_waited_for (void)
+{
+  g_autofree char *path = temp_path ("socket");
+  g_autoptr(GError) error = NULL;
+  int listener = listen_at (path, 4);
+
+  ck_assert_int_eq (vuc_connect_path (path, in_ms (-1), &error), -1);
+  assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "connecting to");
+  close (listener);
+}
+
+/* --- Signals --- */
+
+static volatile sig_atomic_t n_signals;
+static volatile sig_atomic_t accept_from = -1; /* the listener on which the third one accepts */
+static volatile sig_atomic_t accepted = -1;
+
+static void
+on_signal (int number G_GNUC_UNUSED)
+{
+  n_signals++;
+  if (n_signals == 3 && accept_from >= 0)
+    accepted = accept (accept_from, NULL, NULL);
+}
+
+typedef struct
+{
+  struct itimerval timer;
+  struct sigaction action;
+} Interrupter;
+
+/* A signal every 5 ms.  The harness may use the same timer, so it gets it back. */
+static void
+interrupter_start (Interrupter *before)
+{
+  const struct itimerval timer = { { 0, 5 * MS }, { 0, 5 * MS } };
+  struct sigaction action = { .sa_handler = on_signal };
+
+  n_signals = 0;
+  ck_assert_int_eq (sigaction (SIGALRM, &action, &before->action), 0);
+  ck_assert_int_eq (setitimer (ITIMER_REAL, &timer, &before->timer), 0);
+}
+
+static void
+interrupter_stop (const Interrupter *before)
+{
+  setitimer (ITIMER_REAL, &before->timer, NULL);
+  sigaction (SIGALRM, &before->action, NULL);
+}
+
+static void
+signals_do_not_move_the_deadline (void)
+{
+  g_autofree char *path = temp_path ("socket");
+  g_autoptr(GError) error = NULL;
+  Interrupter before;
+  int client;
+  int listener = listen_without_room (path, &client);
+  gint64 deadline = in_ms (60);
+  gint64 end;
+
+  interrupter_start (&before);
+  ck_assert_int_eq (vuc_connect_path (path, deadline, &error), -1);
+  end = g_get_monotonic_time ();
+  interrupter_stop (&before);
+
+  ck_assert_int_ge (end, deadline);
+  ck_assert_int_lt (end, deadline + 2000 * MS);
+  ck_assert_int_gt (n_signals, 1);
+  assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "connecting to");
+  close (client);
+  close (listener);
+}
+
+static void
+signals_do_not_end_the_waiting (void)
+{
+  g_autofree char *path = temp_path ("socket");
+  g_autoptr(GError) error = NULL;
+  Interrupter before;
+  int client, fd;
+  int listener = listen_without_room (path, &client);
+
+  accept_from = listener;
+  interrupter_start (&before);
+  fd = vuc_connect_path (path, in_ms (5000), &error);
+  interrupter_stop (&before);
+
+  assert_no_error (error);
+  ck_assert_int_ge (fd, 0);
+  ck_assert_int_ge (n_signals, 3);
+  close (fd);
+  close (accepted);
+  close (client);
+  close (listener);
+  accept_from = accepted = -1;
+}
+
+/* --- Adopting --- */
+
+static void
+a_connected_socket_is_duplicated (void)
+{
+  g_autoptr(GError) error = NULL;
+  int ends[2];
+  int copy;
+  char byte = 0;
+
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  copy = vuc_connect_adopt (ends[0], &error);
+  assert_no_error (error);
+  ck_assert_int_ne (copy, ends[0]);
+  ck_assert_int_ne (fcntl (copy, F_GETFD) & FD_CLOEXEC, 0);
+
+  close (ends[0]);
+  ck_assert_int_eq (write (ends[1], "x", 1), 1);
+  ck_assert_int_eq (read (copy, &byte, 1), 1);
+  close (copy);
+  close (ends[1]);
+}
+
+static void
+adopt_fails (int fd, VucError code, const char *why, int number)
+{
+  g_autoptr(GError) error = NULL;
+
+  ck_assert_int_eq (vuc_connect_adopt (fd, &error), -1);
+  assert_error (error, VUC_ERROR, code, why);
+  ck_assert_int_eq (vuc_error_get_errno (error), number);
+}
+
+static void
+what_is_no_socket_is_not_adopted (void)
+{
+  int null = open ("/dev/null", O_RDWR | O_CLOEXEC);
+
+  adopt_fails (null, VUC_ERROR_CONNECT, "is not a connected socket", ENOTSOCK);
+  adopt_fails (-1, VUC_ERROR_CONNECT, "descriptor -1 is not", EBADF);
+  close (null);
+}
+
+static void
+an_unconnected_socket_is_not_adopted (void)
+{
+  g_autofree char *path = temp_path ("socket");
+  int fresh = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int listener = listen_at (path, 0);
+
+  adopt_fails (fresh, VUC_ERROR_CONNECT, "is not a connected socket", ENOTCONN);
+  adopt_fails (listener, VUC_ERROR_CONNECT, "is not a connected socket", ENOTCONN);
+  close (fresh);
+  close (listener);
+}
+
+static const struct
+{
+  const char *name;
+  int type;
+} types[] = {
+  { "datagram", SOCK_DGRAM },
+  { "seqpacket", SOCK_SEQPACKET },
+};
+
+static void
+another_type_of_socket_is_not_adopted (gconstpointer row)
+{
+  const __typeof__ (types[0]) *type = row;
+  int ends[2];
+
+  ck_assert_int_eq (socketpair (AF_UNIX, type->type | SOCK_CLOEXEC, 0, ends), 0);
+  adopt_fails (ends[0], VUC_ERROR_INVALID_ARGUMENT, "is not a UNIX stream socket", 0);
+  close (ends[0]);
+  close (ends[1]);
+}
+
+/* It could not carry descriptors. */
+static void
+a_tcp_connection_is_not_adopted (void)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t size = sizeof address;
+  int listener = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  if (listener < 0 || bind (listener, (struct sockaddr *) &address, size) != 0
+      || listen (listener, 1) != 0
+      || getsockname (listener, (struct sockaddr *) &address, &size) != 0
+      || connect (fd, (struct sockaddr *) &address, size) != 0)
+    harness_note_skip ("no TCP over the loopback here: %s", g_strerror (errno));
+  else
+    adopt_fails (fd, VUC_ERROR_INVALID_ARGUMENT, "is not a UNIX stream socket", 0);
+
+  if (fd >= 0)
+    close (fd);
+  if (listener >= 0)
+    close (listener);
+}
+
+/* --- The peer --- */
+
+static void
+the_peer_of_a_socket_pair_is_who_made_it (void)
+{
+  g_autoptr(GError) error = NULL;
+  struct ucred credentials = { 0 };
+  int ends[2];
+
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  ck_assert (vuc_connect_get_peer (ends[0], &credentials, &error));
+  ck_assert_int_eq (credentials.pid, getpid ());
+  ck_assert_int_eq ((int) credentials.uid, (int) getuid ());
+  close (ends[0]);
+  close (ends[1]);
+
+  ck_assert (!vuc_connect_get_peer (-1, &credentials, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_CONNECT, "asking who the server is");
+}
+
+static const HarnessCase cases[] = {
+  HARNESS_CASE (a_server_is_reached_by_its_path),
+  HARNESS_CASE (a_server_is_reached_by_its_abstract_name),
+  HARNESS_CASE (a_path_may_have_107_bytes),
+  HARNESS_CASE (an_abstract_name_may_have_108_bytes_with_its_sign),
+  HARNESS_CASE (an_empty_path_is_a_mistake_of_the_caller),
+  HARNESS_CASE (a_path_that_does_not_exist_is_said),
+  HARNESS_CASE (an_abstract_name_that_nobody_has_is_said),
+  HARNESS_CASE (a_server_that_has_gone_is_said),
+  HARNESS_CASE (a_file_that_is_no_socket_is_said),
+  HARNESS_CASE (a_folder_is_no_socket_either),
+  HARNESS_CASE (a_socket_that_we_may_not_write_to_is_said),
+  HARNESS_CASE (a_datagram_server_is_said),
+  HARNESS_CASE (a_full_backlog_is_waited_for_until_the_deadline),
+  HARNESS_CASE (a_deadline_that_has_passed_is_not_waited_for),
+  HARNESS_CASE (signals_do_not_move_the_deadline),
+  HARNESS_CASE (signals_do_not_end_the_waiting),
+  HARNESS_CASE (a_connected_socket_is_duplicated),
+  HARNESS_CASE (what_is_no_socket_is_not_adopted),
+  HARNESS_CASE (an_unconnected_socket_is_not_adopted),
+  HARNESS_ROWS (another_type_of_socket_is_not_adopted, types),
+  HARNESS_CASE (a_tcp_connection_is_not_adopted),
+  HARNESS_CASE (the_peer_of_a_socket_pair_is_who_made_it),
+  HARNESS_END
+};
+
+int
+main (int argc, char **argv)
+{
+  return harness_main (argc, argv, "connect", cases);
+}
