@@ -104,7 +104,8 @@ tests_harness_libharness_la_SOURCES = \
   tests/harness/script-private.h \
   tests/harness/script-server.c \
   tests/harness/script-server.h \
-  tests/harness/script-steps.c
+  tests/harness/script-steps.c \
+  tests/harness/thread-sanitizer.c
 
 # The self-test needs nothing of the library, and can be built without it.
 harness_libs = tests/harness/libharness.la $(CHECK_LIBS) $(GLIB_LIBS)

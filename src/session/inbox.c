@@ -162,8 +162,8 @@ trace_message_locked (VucSession *session)
                            (guint) MIN (call->reply_size - head, VUC_TRACE_SIZE - bytes->len));
     }
 
-  /* Pinned as if its reply were still being received: it is complete, so its waiter must not give it
-   * up because somebody looks at it for long. */
+  /* Pinned as if its reply were still being received: it is complete, so its waiter must not give
+   * it up because somebody looks at it for long. */
   session->receiving = current;
   vuc_session_trace_locked (session, FALSE, bytes, session->framer.fds.count);
   session->receiving = NULL;

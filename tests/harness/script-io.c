@@ -367,7 +367,8 @@ script_player_send_text (ScriptPlayer *player, const ScriptManner *manner, const
 {
   g_autofree guint8 *data = g_malloc (text->bytes->len + 1);
 
-  memcpy (data, text->bytes->data, text->bytes->len);
+  if (text->bytes->len > 0) /* else there is nothing to point to */
+    memcpy (data, text->bytes->data, text->bytes->len);
   for (guint i = 0; i < text->ids->len; i++)
     {
       const HexId *id = &g_array_index (text->ids, HexId, i);

@@ -3,8 +3,8 @@
 
 /*
  * Lies that a server tells once it is connected to: what it does, with which words the access
- * fails, and whether the connection lives; alive is what answers another access.  After each the harness
- * sees to it that nothing crashed, hangs or was left open.
+ * fails, and whether the connection lives; alive is what answers another access.  After each the
+ * harness sees to it that nothing crashed, hangs or was left open.
  */
 
 #include <errno.h>

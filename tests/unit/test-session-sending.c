@@ -84,7 +84,7 @@ wait_for_the_end (PeerEnd *end, gconstpointer data G_GNUC_UNUSED)
   peer_wait_told (end);
 }
 
-/* How far the socket has taken the message that stands first decides what is left of the session. */
+/* How much of the first message is in the socket decides whether the session survives that. */
 static void
 commands_that_nobody_reads_time_out (void)
 {

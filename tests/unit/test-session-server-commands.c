@@ -26,7 +26,8 @@ static const struct
   const char *answer; /* NULL: none is wanted */
 } commands[] = {
   { "DMA_READ", "u16:77 u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4", REFUSED ("77", "11") },
-  { "DMA_WRITE", "u16:78 u16:12 u32:36 u32:0 u32:0 | u64:0 u64:4 de ad be ef", REFUSED ("78", "12") },
+  { "DMA_WRITE", "u16:78 u16:12 u32:36 u32:0 u32:0 | u64:0 u64:4 de ad be ef",
+    REFUSED ("78", "12") },
   { "no payload", "u16:0xffff u16:11 u32:16 u32:0 u32:0", REFUSED ("0xffff", "11") },
   { "a long payload", "u16:1 u16:12 u32:60016 u32:0 u32:0 | 55*60000", REFUSED ("1", "12") },
   { "an unknown one", "u16:5 u16:99 u32:20 u32:0 u32:0 | 00*4", REFUSED ("5", "99") },
@@ -270,8 +271,8 @@ a_call_from_inside_the_trace_is_refused (void)
   trace.session = session;
 
   reset_or_fail (session);
-  assert_error (trace.error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT, "from inside a callback");
-  assert_error (trace.second_error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT, "from inside a callback");
+  assert_error (trace.error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT, "inside a callback");
+  assert_error (trace.second_error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT, "inside a callback");
 
   g_error_free (trace.error);
   g_error_free (trace.second_error);
@@ -284,10 +285,10 @@ end_from_inside (gboolean sent, const guint8 *bytes G_GNUC_UNUSED, gsize size G_
                  guint n_fds G_GNUC_UNUSED, gpointer user_data)
 {
   Trace *trace = user_data;
-  g_autoptr(GError) cause = g_error_new_literal (VUC_ERROR, VUC_ERROR_DISCONNECTED, "closed inside");
+  const GError cause = { VUC_ERROR, VUC_ERROR_DISCONNECTED, (char *) "closed inside" };
 
   if (!sent)
-    vuc_session_end (trace->session, cause);
+    vuc_session_end (trace->session, &cause);
 }
 
 static void

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * Several threads that call at the same time: each gets its own reply, nobody waits for nothing, and
- * everybody hears of the end.
+ * Several threads that call at the same time: each gets its own reply, nobody waits for nothing,
+ * and everybody hears of the end.
  */
 
 #include <string.h>

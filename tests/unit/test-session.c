@@ -3,7 +3,7 @@
 
 /*
  * One thread that calls, and a server that follows a script: what each kind of reply does to the
- * call and to the session.  Its relatives: test-session-server-commands.c, test-session-deadlines.c,
+ * call and to the session.  The others: test-session-server-commands.c, test-session-deadlines.c,
  * test-session-sending.c (full sockets), test-session-threads.c.
  */
 
