@@ -303,7 +303,8 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
   VucCall *pinned;
   VucInboxStatus status;
   VucIoStatus io_status;
-  gsize received = 0;
+  gsize received = 0, wanted = 0;
+  gboolean had_fds;
   int n_iov;
 
   vuc_fd_set_init (&fds);
@@ -314,6 +315,8 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
     return status;
 
   n_iov = vuc_framer_want (&session->framer, session->pending.n_exact == 0, iov);
+  for (int i = 0; i < n_iov; i++)
+    wanted += iov[i].iov_len;
   pinned = session->receiving = session->current;
   g_mutex_unlock (&session->lock);
   io_status = vuc_socket_receive (session->socket, iov, n_iov, &fds, &received, &error);
@@ -332,7 +335,12 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
       return VUC_INBOX_DEAD;
     }
 
+  had_fds = fds.count > 0;
   vuc_framer_fed (&session->framer, received, &fds);
   status = vuc_inbox_pump_locked (session, deadline);
-  return status == VUC_INBOX_EMPTY ? VUC_INBOX_DONE : status;
+
+  /* The kernel returns less than was asked for where there is no more, or after descriptors. */
+  if (status == VUC_INBOX_EMPTY && (received == wanted || had_fds))
+    return VUC_INBOX_DONE;
+  return status;
 }

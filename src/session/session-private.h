@@ -69,8 +69,8 @@ void vuc_session_trace_locked (VucSession *session,
 
 typedef enum
 {
-  VUC_INBOX_DONE,  /* something came and was dealt with */
-  VUC_INBOX_EMPTY, /* nothing there: poll */
+  VUC_INBOX_DONE,  /* something came and was dealt with, there may be more */
+  VUC_INBOX_EMPTY, /* nothing more there: poll */
   VUC_INBOX_FULL,  /* an answer must go out before more is read */
   VUC_INBOX_DEAD
 } VucInboxStatus;

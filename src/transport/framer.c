@@ -98,6 +98,9 @@ vuc_framer_want (VucFramer *framer, gboolean ahead, struct iovec iov[VUC_FRAMER_
         iov[n++] = *place;
     }
 
+  /* The next header may come with this payload: descriptors that come then are its message's. */
+  if (n > 0 && needed == 0)
+    needed = VUC_HEADER_SIZE;
   if (ahead || needed > 0)
     iov[n++] = (struct iovec){ framer->buffer + framer->end, ahead ? room : needed };
   return n;

@@ -86,8 +86,8 @@ gboolean vuc_framer_is_idle (const VucFramer *framer);
 
 /*
  * Where the next bytes should go; at least one byte fits.  With ahead, a receive may go on into the
- * messages that follow; without, it stops where the header, or what is being taken, ends: so must
- * it be while a reply that may carry descriptors or much data is awaited.
+ * messages that follow; without, it stops at the next end of a header: so must it be while a reply
+ * that may carry descriptors or much data is awaited.
  *
  * Returns: how many of iov are filled.
  */
