@@ -78,7 +78,8 @@ device_sources = \
   src/device/mapping.c \
   src/device/query.c \
   src/device/query.h \
-  src/device/region.c
+  src/device/region.c \
+  src/device/reset.c
 
 # All floors, with their private symbols still visible: unit tests link this one.
 noinst_LTLIBRARIES += src/libvuc-internal.la

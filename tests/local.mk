@@ -54,6 +54,7 @@ conversation_tests += tests/conversation/test-dump-server
 conversation_tests += tests/conversation/test-information
 conversation_tests += tests/conversation/test-io-fds
 conversation_tests += tests/conversation/test-mapping
+conversation_tests += tests/conversation/test-reset
 conversation_tests += tests/conversation/test-threads
 
 hostile_tests =
@@ -137,6 +138,7 @@ tests_conversation_test_connect_LDADD = $(public_libs)
 tests_conversation_test_information_LDADD = $(public_libs)
 tests_conversation_test_io_fds_LDADD = $(public_libs)
 tests_conversation_test_mapping_LDADD = $(public_libs)
+tests_conversation_test_reset_LDADD = $(public_libs)
 tests_conversation_test_threads_LDADD = $(public_libs)
 tests_cost_test_costs_LDADD = $(public_libs)
 tests_hostile_test_delays_LDADD = $(public_libs)

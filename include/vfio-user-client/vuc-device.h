@@ -129,6 +129,20 @@ typedef struct
  */
 VUC_API const VucPeerCredentials *vuc_device_get_peer_credentials (VucDevice *device);
 
+/**
+ * vuc_device_reset:
+ *
+ * Resets the device (DEVICE_RESET) and waits until that is done, which may take as long as the
+ * server likes: see vuc_config_set_long_timeout_ms().  DMA mappings and the eventfds of interrupts
+ * survive.
+ *
+ * Errors: %VUC_ERROR_NOT_SUPPORTED (the device says that it cannot be reset; nothing was sent),
+ * %VUC_ERROR_REMOTE, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED.
+ *
+ * Returns: whether the device was reset.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_reset (VucDevice *device, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VucDevice, vuc_device_unref)
 
 G_END_DECLS

@@ -18,6 +18,7 @@ struct _VucConfig
 
 static const VucSettings defaults = {
   .timeout_ms = VUC_LIMIT_TIMEOUT_DEFAULT_MS,
+  .long_timeout_ms = 0,
   .max_msg_fds = VUC_LIMIT_MSG_FDS,
   .max_write_size = VUC_LIMIT_WRITE_SIZE_DEFAULT,
   .max_regions = VUC_LIMIT_REGIONS_DEFAULT,
@@ -89,12 +90,18 @@ vuc_config_unref (VucConfig *config)
   g_free (config);
 }
 
+static gboolean
+is_between (guint value, guint min, guint max)
+{
+  return value >= min && value <= max;
+}
+
 /* A number with its range: setter and getter. */
 #define DEFINE_NUMBER(name, min, max)                                                              \
   void vuc_config_set_##name (VucConfig *config, guint name)                                       \
   {                                                                                                \
     g_return_if_fail (config != NULL);                                                             \
-    g_return_if_fail (name >= (min) && name <= (max));                                             \
+    g_return_if_fail (is_between (name, (min), (max)));                                            \
                                                                                                    \
     config->settings.name = name;                                                                  \
   }                                                                                                \
@@ -107,6 +114,7 @@ vuc_config_unref (VucConfig *config)
   }
 
 DEFINE_NUMBER (timeout_ms, 1, VUC_TIMEOUT_MAX_MS)
+DEFINE_NUMBER (long_timeout_ms, 0, VUC_TIMEOUT_MAX_MS)
 DEFINE_NUMBER (max_msg_fds, 1, VUC_LIMIT_MSG_FDS)
 DEFINE_NUMBER (max_write_size, 8, VUC_LIMIT_WRITE_SIZE_MAX)
 DEFINE_NUMBER (max_regions, 1, VUC_LIMIT_REGIONS_MAX)

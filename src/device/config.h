@@ -23,6 +23,7 @@ typedef struct
 typedef struct
 {
   guint timeout_ms;
+  guint long_timeout_ms;
   guint max_msg_fds;
   guint max_write_size;
   guint max_regions;

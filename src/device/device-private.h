@@ -47,8 +47,9 @@ struct _VucDevice
   GMutex io_fds_lock; /* a leaf: nothing is called with it held */
 };
 
-/* By when a call that begins now must be complete. */
+/* By when a call that begins now must be complete; the second is for what may legally take long. */
 gint64 vuc_device_deadline (const VucDevice *device);
+gint64 vuc_device_long_deadline (const VucDevice *device);
 
 /* The region, or NULL with VUC_ERROR_INVALID_ARGUMENT. */
 VucRegion *vuc_device_find_region (VucDevice *device, guint32 region, GError **error);

@@ -203,6 +203,14 @@ vuc_device_deadline (const VucDevice *device)
   return g_get_monotonic_time () + device->settings.timeout_ms * (gint64) 1000;
 }
 
+gint64
+vuc_device_long_deadline (const VucDevice *device)
+{
+  if (device->settings.long_timeout_ms == 0)
+    return G_MAXINT64;
+  return g_get_monotonic_time () + device->settings.long_timeout_ms * (gint64) 1000;
+}
+
 void
 vuc_device_note_error (VucDevice *device, const GError *error)
 {

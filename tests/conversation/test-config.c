@@ -25,6 +25,8 @@ typedef struct
 
 static const SettingRow settings[] = {
   { "timeout_ms", vuc_config_set_timeout_ms, vuc_config_get_timeout_ms, 5000, 1, 86400000 },
+  { "long_timeout_ms", vuc_config_set_long_timeout_ms, vuc_config_get_long_timeout_ms, 0, 0,
+    86400000 },
   { "max_msg_fds", vuc_config_set_max_msg_fds, vuc_config_get_max_msg_fds, 253, 1, 253 },
   { "max_write_size", vuc_config_set_max_write_size, vuc_config_get_max_write_size, 32768, 8,
     1048576 },
