@@ -23,7 +23,6 @@ fds_are_allowed_locked (VucSession *session, const VucHeader *header)
   guint count = session->framer.fds.count;
   char name[16];
 
-  vuc_command_name (header->command, name, sizeof name);
   if (count == 0)
     return TRUE;
 
@@ -56,7 +55,6 @@ reply_size_is_right_locked (VucSession *session, const VucCall *call, gsize size
   if (size >= call->reply_min && size <= max)
     return TRUE;
 
-  vuc_command_name (call->command, name, sizeof name);
   if (call->reply_min == max)
     vuc_session_die_of_protocol_locked (session,
                                         "%s reply: payload %" G_GSIZE_FORMAT
