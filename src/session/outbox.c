@@ -8,7 +8,8 @@
  * Whoever has something to send takes the sender role if it is free, and then sends for everybody;
  * else the holder finds it in the outbox before it lets go of the role.  The role is only held for
  * sends that do not sleep.  So while nobody holds it, the outbox is empty, or the socket took no
- * more (blocked): then the reader polls for output as well, and goes on from here.
+ * more, or the holder had done its share (blocked): then the reader polls for output as well, and
+ * goes on from here.
  *
  * Servers receive a command's payload with one receive that must return all of it, so a message is
  * never sent in parts of our making; several small ones may go in one send.
@@ -26,6 +27,10 @@
 #define BATCH_SIZE    (32 * 1024)
 #define BATCH_CALLS   64
 #define IOVS_PER_CALL 3
+
+/* So many sends in a row are one thread's share: it has a deadline of its own, and what others
+ * queue meanwhile might never end. */
+#define SENDS_IN_A_ROW 16
 
 typedef struct
 {
@@ -259,6 +264,7 @@ reader_must_look_again (const VucSession *session)
 void
 vuc_outbox_flush_locked (VucSession *session)
 {
+  guint n_sends = 0;
   Batch batch;
 
   if (session->has_sender)
@@ -268,7 +274,9 @@ vuc_outbox_flush_locked (VucSession *session)
   session->blocked = FALSE;
   while (session->cause == NULL && !session->blocked && has_more (session))
     {
-      if (session->send_ended)
+      if (n_sends++ == SENDS_IN_A_ROW)
+        session->blocked = TRUE; /* as if the socket took no more: the reader goes on */
+      else if (session->send_ended)
         drop_outbox_locked (session);
       else if (session->answer_left > 0 && session->head_sent == 0)
         send_answer_locked (session);

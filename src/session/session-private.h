@@ -38,7 +38,7 @@ struct _VucSession
 
   /* The sender role. */
   gboolean has_sender;
-  gboolean blocked;               /* the socket took no more */
+  gboolean blocked;               /* the reader must poll for output */
   gboolean send_ended;            /* the server reads no more: what is sent is dropped */
   GQueue outbox;                  /* calls that are not wholly sent, in order */
   gsize head_sent;                /* bytes of the first one that were sent */

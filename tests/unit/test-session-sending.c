@@ -113,6 +113,56 @@ commands_that_nobody_reads_time_out (void)
   peer_finish (&peer);
 }
 
+/* --- A server that reads all the time --- */
+
+#define N_AT_ONCE 3000
+
+static void
+answer_all (PeerEnd *end, gconstpointer data G_GNUC_UNUSED)
+{
+  static PeerMessage message;
+
+  for (guint i = 0; i < N_AT_ONCE; i++)
+    {
+      peer_receive (end, &message);
+      peer_reply (end, &message, NULL, 0);
+    }
+}
+
+/* More than one thread's share of sending: the rest goes while it waits. */
+static void
+very_many_commands_at_once_are_all_answered (void)
+{
+  g_autofree VucCall *calls = g_new (VucCall, N_AT_ONCE);
+  g_autofree VucCall **pointers = g_new (VucCall *, N_AT_ONCE);
+  VucSession *session;
+  Peer peer;
+
+  for (guint i = 0; i < N_AT_ONCE; i++)
+    {
+      vuc_call_init (&calls[i], VUC_COMMAND_DEVICE_RESET, in_ms (LONG));
+      pointers[i] = &calls[i];
+    }
+  peer_start (&peer, answer_all, NULL);
+  session = session_open (peer.socket);
+  vuc_session_submit (session, pointers, N_AT_ONCE);
+  ck_assert (session->blocked);
+
+  for (guint i = 0; i < N_AT_ONCE; i++)
+    {
+      g_autoptr(GError) error = NULL;
+      gboolean ok = vuc_session_wait (session, &calls[i], &error);
+
+      assert_no_error (error);
+      ck_assert (ok);
+      vuc_call_clear (&calls[i]);
+    }
+  ck_assert (!session->blocked);
+
+  vuc_session_free (session);
+  peer_finish (&peer);
+}
+
 /* Reads when it is told to, and answers. */
 static void
 answer_late (PeerEnd *end, gconstpointer data G_GNUC_UNUSED)
@@ -396,6 +446,7 @@ a_callback_is_not_entered_twice_by_one_thread (void)
 
 static const HarnessCase cases[] = {
   HARNESS_CASE (commands_that_nobody_reads_time_out),
+  HARNESS_CASE (very_many_commands_at_once_are_all_answered),
   HARNESS_CASE (a_command_that_was_not_sent_in_time_is_never_sent),
   HARNESS_CASE (a_command_that_was_sent_in_part_ends_the_session_when_it_times_out),
   HARNESS_CASE (nothing_gets_into_the_middle_of_a_message),
