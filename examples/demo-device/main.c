@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
@@ -229,6 +230,7 @@ main (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   int status = EXIT_SUCCESS;
 
+  setlocale (LC_ALL, "");
   if (!parse_options (&program.options, &argc, &argv, &error)
       || (!program.options.version && !check_options (&program.options, argc, argv, &error)))
     {

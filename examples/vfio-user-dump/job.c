@@ -112,7 +112,7 @@ read_range (Job *job,
     }
   if (reader->refused > 0)
     job_fail (job,
-              "%s: %" G_GUINT64_FORMAT " bytes are missing; the server refused to read them: %s",
+              "%s: %" G_GUINT64_FORMAT " bytes are missing: %s; see whether another --width helps",
               name, reader->refused, reader->last_refusal);
 }
 

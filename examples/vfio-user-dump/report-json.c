@@ -3,7 +3,7 @@
 
 /*
  * The device as one JSON document, for a program to read. It is complete even if the server did not
- * survive to the end: then the member "error" says what happened. Main thread.
+ * survive to the end: then the member "errors" says what happened. Main thread.
  *
  * Sizes, offsets and counts are numbers, or, above what JSON readers hold exactly, hexadecimal
  * strings; identifiers and values of registers are always such strings.
@@ -136,22 +136,26 @@ describe_fields (const PciField *fields, guint32 value)
 }
 
 static json_t *
-describe_bars (const PciFunction *function)
+describe_bars (Job *job, const PciFunction *function)
 {
   json_t *array = json_array ();
 
   for (guint i = 0; i < function->n_bars; i++)
     {
       const PciBar *bar = &function->bars[i];
+      const VucRegionInfo *info = vuc_device_get_region_info (job->device, i);
+      guint64 size = info != NULL ? info->size : 0;
       json_t *object;
 
-      if (bar->kind == PCI_BAR_UPPER_HALF)
+      /* As in the text: neither a region nor an address is no BAR. */
+      if (bar->kind == PCI_BAR_UPPER_HALF || (size == 0 && bar->address == 0))
         continue;
 
       object = json_object ();
       set (object, "index", json_integer (i));
       set (object, "kind", json_string (bar->kind == PCI_BAR_PORT_IO ? "port-io" : "memory"));
       set (object, "address", hex_string (bar->address, 1));
+      set (object, "size", number (size));
       set (object, "bits", json_integer (bar->bits));
       set (object, "prefetchable", json_boolean (bar->prefetchable));
       json_array_append_new (array, object);
@@ -186,7 +190,7 @@ describe_capabilities (const PciFunction *function)
 }
 
 static json_t *
-describe_pci (const PciFunction *function)
+describe_pci (Job *job, const PciFunction *function)
 {
   json_t *object = json_object ();
 
@@ -204,9 +208,11 @@ describe_pci (const PciFunction *function)
   set (object, "multi_function", json_boolean (function->multi_function));
   set (object, "command", describe_fields (pci_command_fields, function->command));
   set (object, "status", describe_fields (pci_status_fields, function->status));
+  set (object, "latency", json_integer (function->latency));
+  set (object, "cache_line_size", json_integer (function->cache_line * 4));
   set (object, "interrupt_pin", json_integer (function->interrupt_pin));
   set (object, "interrupt_line", json_integer (function->interrupt_line));
-  set (object, "bars", describe_bars (function));
+  set (object, "bars", describe_bars (job, function));
   set (object, "capabilities", describe_capabilities (function));
   if (function->list_error != NULL)
     set (object, "capabilities_error", json_string (function->list_error));
@@ -434,7 +440,7 @@ report_json (Job *job)
   set (document, "protocol", describe_protocol (info));
   set (document, "flags", flag_array (device_flag_names, info->flags));
   if (function != NULL)
-    set (document, "pci", describe_pci (function));
+    set (document, "pci", describe_pci (job, function));
   set (document, "regions", regions);
   set (document, "interrupts", describe_irqs (job));
   set (document, "dumps", describe_dumps (job));
@@ -447,12 +453,11 @@ report_json (Job *job)
 
   if (job->failures->len > 0)
     {
-      g_autoptr (GString) text = g_string_new (NULL);
+      json_t *errors = json_array ();
 
       for (guint i = 0; i < job->failures->len; i++)
-        g_string_append_printf (text, "%s%s", i > 0 ? " | " : "",
-                                (const char *) g_ptr_array_index (job->failures, i));
-      set (document, "error", foreign_string (text->str));
+        json_array_append_new (errors, foreign_string (g_ptr_array_index (job->failures, i)));
+      set (document, "errors", errors);
     }
 
   json_dumpf (document, job->out, JSON_INDENT (2));

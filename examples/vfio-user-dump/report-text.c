@@ -168,8 +168,7 @@ print_pci (Job *job, const PciFunction *function)
          function->multi_function ? ", one of several functions" : "");
   row (job, "control", "%s", command);
   row (job, "status", "%s", status);
-  row (job, "latency", "%u, cache line size: %u bytes", function->latency,
-       function->cache_line * 4u);
+  row (job, "latency", "%u, cache line %u bytes", function->latency, function->cache_line * 4u);
   if (pin != 0)
     row (job, "interrupt", "pin %s, line %u", pin < G_N_ELEMENTS (pins) ? pins[pin] : "?",
          function->interrupt_line);

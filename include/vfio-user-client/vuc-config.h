@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 /*
  * A configuration is filled before it is used: the setters are not thread safe.  Connecting reads
  * it once; what is changed afterwards does not reach the device.  A value outside the range that a
- * setter names is a programming error and leaves the setting as it was.
+ * setter names is a programming error and leaves the setting as it was.  Each setter's comment is
+ * its getter's too.
  */
 
 /**
@@ -46,8 +47,10 @@ VUC_API void vuc_config_unref (VucConfig *config);
  * vuc_config_set_timeout_ms:
  * @timeout_ms: 1 to %VUC_TIMEOUT_MAX_MS milliseconds; the default is 5000
  *
- * The deadline of every call that asks the server something.  Connecting, with negotiation and the
- * reading of all information, has this one deadline too.  Since 0.1.
+ * The deadline of every call that asks the server something, but for those of
+ * vuc_config_set_long_timeout_ms().  Connecting, with negotiation and the reading of all
+ * information, has this one deadline too; and a message that has begun must be complete within it.
+ * Since 0.1.
  */
 VUC_API void vuc_config_set_timeout_ms (VucConfig *config, guint timeout_ms);
 VUC_API guint vuc_config_get_timeout_ms (const VucConfig *config);
@@ -88,7 +91,8 @@ VUC_API guint vuc_config_get_max_write_size (const VucConfig *config);
  * vuc_config_set_max_regions:
  * @max_regions: 1 to 65536; the default is 256
  *
- * A device that says it has more regions is refused.  Since 0.1.
+ * Connecting to a device that says it has more regions fails with
+ * %VUC_ERROR_PROTOCOL.  Since 0.1.
  */
 VUC_API void vuc_config_set_max_regions (VucConfig *config, guint max_regions);
 VUC_API guint vuc_config_get_max_regions (const VucConfig *config);
@@ -97,7 +101,8 @@ VUC_API guint vuc_config_get_max_regions (const VucConfig *config);
  * vuc_config_set_max_irqs:
  * @max_irqs: 1 to 65536; the default is 64
  *
- * A device that says it has more interrupt indexes is refused.  Since 0.1.
+ * Connecting to a device that says it has more interrupt indexes fails with
+ * %VUC_ERROR_PROTOCOL.  Since 0.1.
  */
 VUC_API void vuc_config_set_max_irqs (VucConfig *config, guint max_irqs);
 VUC_API guint vuc_config_get_max_irqs (const VucConfig *config);
@@ -106,7 +111,8 @@ VUC_API guint vuc_config_get_max_irqs (const VucConfig *config);
  * vuc_config_set_max_irq_count:
  * @max_irq_count: 1 to 1048576; the default is 2048 (the most vectors that MSI-X can have)
  *
- * A device that says an interrupt index has more interrupts is refused.  Since 0.1.
+ * Connecting to a device that says an interrupt index has more interrupts fails with
+ * %VUC_ERROR_PROTOCOL.  Since 0.1.
  */
 VUC_API void vuc_config_set_max_irq_count (VucConfig *config, guint max_irq_count);
 VUC_API guint vuc_config_get_max_irq_count (const VucConfig *config);
@@ -141,7 +147,7 @@ typedef enum
  * @time_us: when, as by g_get_monotonic_time(), in microseconds
  * @size: bytes of the whole message, header included
  * @n_fds: descriptors that came or went with it
- * @text: the message as one readable line, without a line feed
+ * @text: the message as one readable line, long data shortened, without a line feed
  *
  * One message, as handed to a #VucMessageFunc; valid during the call only.  More members may be
  * added at the end.  Since 0.1.

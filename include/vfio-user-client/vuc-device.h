@@ -16,12 +16,14 @@ G_BEGIN_DECLS
  * @path: the server's UNIX socket; "@name" is a name in the abstract namespace
  * @config: (nullable): the configuration, %NULL for the defaults
  *
- * Connects, negotiates, and reads all information about the device, its regions and its interrupts;
- * all within the configured deadline.  The server need not be trusted: nothing that it sends is
+ * Connects, negotiates (VERSION), and reads all information about the device, its regions and its
+ * interrupts (DEVICE_GET_INFO, DEVICE_GET_REGION_INFO, DEVICE_GET_IRQ_INFO); all within the
+ * configured deadline.  The server need not be trusted: nothing that it sends is
  * used unchecked.
  *
  * Errors: %VUC_ERROR_CONNECT, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_REMOTE,
- * %VUC_ERROR_DISCONNECTED, %VUC_ERROR_INVALID_ARGUMENT (a path too long for a socket).
+ * %VUC_ERROR_DISCONNECTED, %VUC_ERROR_INVALID_ARGUMENT (a path too long for a socket),
+ * %VUC_ERROR_LIMIT (no memory for what the server described).
  *
  * Returns: (transfer full): the device, or %NULL with @error set.  Any thread.  Since 0.1.
  */
@@ -33,6 +35,9 @@ VUC_API VucDevice *vuc_device_connect (const char *path, VucConfig *config, GErr
  *
  * As vuc_device_connect(), on a socket that somebody else has connected.  Nothing else may use the
  * socket from now on.
+ *
+ * Errors: as for vuc_device_connect(); %VUC_ERROR_INVALID_ARGUMENT: not a UNIX stream socket;
+ * %VUC_ERROR_CONNECT: not a connected one.
  *
  * Returns: (transfer full): the device, or %NULL with @error set.  Any thread.  Since 0.1.
  */
@@ -56,7 +61,8 @@ VUC_API void vuc_device_unref (VucDevice *device);
 /**
  * vuc_device_close:
  *
- * Shuts the connection.  Calls that wait, and all later ones, fail with %VUC_ERROR_DISCONNECTED.
+ * Shuts the connection.  Calls that wait, and all later ones, fail with %VUC_ERROR_DISCONNECTED, or
+ * with the error that ended the connection before.
  * Information, descriptors and mappings stay until the last reference goes.  Closing twice is
  * harmless.  Any thread.  Since 0.1.
  */
@@ -79,8 +85,9 @@ VUC_API void vuc_device_close (VucDevice *device);
  * @twin_socket: server commands come on a socket of their own
  * @sparse_mmap_fds: mappable areas of one region may be in several files
  *
- * The device, and what was negotiated.  The limits are the server's; where it named none they have
- * the protocol's default.  More members may be added at the end.  Since 0.1.
+ * The device (DEVICE_GET_INFO), and what was negotiated (VERSION).  The limits are the server's;
+ * where it named none they have the protocol's default.  More members may be added at the end.
+ * Since 0.1.
  */
 typedef struct
 {
@@ -137,7 +144,8 @@ VUC_API const VucPeerCredentials *vuc_device_get_peer_credentials (VucDevice *de
  * survive.
  *
  * Errors: %VUC_ERROR_NOT_SUPPORTED (the device says that it cannot be reset; nothing was sent),
- * %VUC_ERROR_REMOTE, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED.
+ * %VUC_ERROR_REMOTE, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED,
+ * %VUC_ERROR_LIMIT, %VUC_ERROR_INVALID_ARGUMENT (called from inside a #VucMessageFunc).
  *
  * Returns: whether the device was reset.  Any thread.  Since 0.1.
  */

@@ -48,7 +48,8 @@ typedef struct
  * do not survive the question, so it is only asked when this function is called.
  *
  * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region), %VUC_ERROR_REJECTED (an entry is unusable;
- * all were dropped), %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED.
+ * all were dropped), %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED,
+ * %VUC_ERROR_LIMIT (no memory for them).
  *
  * Returns: whether the answer is known.  Any thread.  Since 0.1.
  */

@@ -9,10 +9,12 @@
 G_BEGIN_DECLS
 
 /**
- * VucIrqInfo: @index: the interrupt index @flags: #VucIrqFlags @count: how many interrupts
- * (sub-indexes) it has; 0 if the device does not have this index @remote_errno: 0, or with what
- * errno the server refused to describe the index, which is then taken
- *   for empty
+ * VucIrqInfo:
+ * @index: the interrupt index
+ * @flags: #VucIrqFlags
+ * @count: how many interrupts (sub-indexes) it has; 0 if the device does not have this index
+ * @remote_errno: 0, or with what errno the server refused to describe the index, which is then
+ *   taken for empty
  *
  * One interrupt index (DEVICE_GET_IRQ_INFO).  More members may be added at the end.  Since 0.1.
  */

@@ -35,8 +35,8 @@ typedef struct
  * @type: with %VUC_REGION_CAP_TYPE: what kind of device-specific region it is
  * @subtype: likewise
  * @n_areas: how many areas can be mapped
- * @areas: they, in ascending order, not overlapping; one that is the whole region if the server
- *   named no parts
+ * @areas: (nullable): the areas, in ascending order, not overlapping; one that is the whole region
+ *   if the server named no parts; %NULL if there are none
  * @unmappable: (nullable): why nothing can be mapped although the server set the flag
  * @remote_errno: 0, or with what errno the server refused to describe the region, which is then
  *   taken for empty
@@ -86,12 +86,12 @@ VUC_API void vuc_device_set_region_port_io (VucDevice *device, guint32 region, g
  * @count: how many bytes; 0 does nothing
  *
  * Reads from a region (REGION_READ).  Any length goes: what is above the server's
- * max_data_xfer_size is split, the deadline is that of the whole call.  A device may give registers
- * a meaning for one access width only: ask for exactly that many bytes.
+ * max_data_xfer_size, or 16 MiB, is split; the deadline is that of the whole call.  A device may
+ * give registers a meaning for one access width only: ask for exactly that many bytes.
  *
  * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region, not inside it), %VUC_ERROR_NOT_SUPPORTED (it
  * cannot be read), %VUC_ERROR_REMOTE, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL,
- * %VUC_ERROR_DISCONNECTED.
+ * %VUC_ERROR_DISCONNECTED, %VUC_ERROR_LIMIT (too many commands are under way).
  *
  * Returns: whether all of it was read.  Any thread.  Since 0.1.
  */
@@ -113,7 +113,7 @@ VUC_API gboolean vuc_device_region_read (VucDevice *device,
  * split, see vuc_config_set_max_write_size(); after an error some of the parts may have been
  * written.
  *
- * Errors: as for vuc_device_region_read().
+ * Errors: as for vuc_device_region_read(); %VUC_ERROR_NOT_SUPPORTED: it cannot be written.
  *
  * Returns: whether all of it was written.  Any thread.  Since 0.1.
  */

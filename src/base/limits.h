@@ -32,8 +32,8 @@
 #define VUC_LIMIT_IRQ_COUNT_DEFAULT 2048
 #define VUC_LIMIT_IRQ_COUNT_MAX     (1024 * 1024)
 
-/* What we accept in one DMA_READ or DMA_WRITE, and offer as max_data_xfer_size: the protocol's
- * default. */
+/* What we offer as max_data_xfer_size, so the most data that a server command may carry: the
+ * protocol's default. */
 #define VUC_LIMIT_DATA_XFER (1024 * 1024)
 
 /* The most data of one read, whatever the server offers: the deadline is looked at between

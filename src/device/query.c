@@ -9,7 +9,7 @@
  * regions and interrupts are asked for at once, in one more; those regions whose reply needs more
  * room than we offered are asked again, all at once, in a last one.  Only a device with more
  * indexes than commands may be pending, or replies that want more memory than we lend at a time,
- * take more. Every server that is known executes pipelined commands in order, so there is no other
+ * take more.  Every server that is known executes pipelined commands in order, so there is no other
  * way here.
  *
  * A server may refuse single indexes: those are empty, and remember the errno.
@@ -220,8 +220,15 @@ run_queries (VucDevice *device, GPtrArray *queries, GPtrArray *again, GError **e
       gsize memory = 0;
       guint n = 0;
 
-      while (first + n < queries->len && n < MAX_BATCH && memory < VUC_LIMIT_RETRY_MEMORY)
-        memory += ((Query *) queries->pdata[first + n++])->argsz;
+      while (first + n < queries->len && n < MAX_BATCH)
+        {
+          const Query *query = queries->pdata[first + n];
+
+          if (n > 0 && memory + query->argsz > VUC_LIMIT_RETRY_MEMORY)
+            break;
+          memory += query->argsz;
+          n++;
+        }
       if (!run_batch (device, (Query **) queries->pdata + first, n, again, error))
         return FALSE;
       first += n;

@@ -13,7 +13,8 @@
  * is found at once. */
 #define FIRST_CAPACITY 64
 
-/* Replies with this much data or more are received straight into place, not read ahead and copied. */
+/* Replies with this much data or more are received straight into place, not read ahead and
+ * copied. */
 #define LARGE_REPLY 4096
 
 G_STATIC_ASSERT (2 * (VUC_LIMIT_PENDING + VUC_LIMIT_ABANDONED) < 65536);

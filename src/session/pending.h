@@ -6,7 +6,8 @@
  * whose waiter has gone stays taken until the late reply was swallowed, so that no reply can be
  * mistaken for another's.
  *
- * Constant cost per operation, no allocation in the steady state.  Used under the session's lock.
+ * Constant cost per operation (but for _get_next, which is for error messages), no allocation in
+ * the steady state.  Used under the session's lock.
  */
 
 #ifndef VUC_PENDING_H

@@ -30,9 +30,11 @@
  * include, is the user's business); a waiter does not leave, nor give up, while it is pinned.
  * Whoever takes the pin off signals the call's condition.
  *
- * Claim 5: what is queued gets out.  If the socket is full, the outbox is not empty and the reader
- * polls for output too; if it went to sleep before that was so, it is woken through the eventfd.
- * It keeps reading meanwhile, so a server that blocks in sending is relieved.
+ * Claim 5: what is queued gets out.  If the socket is full, or a sender had done its share, the
+ * outbox is not empty and the reader polls for output too; if it went to sleep before that was so,
+ * it is woken through the eventfd.  It keeps reading meanwhile, so a server that blocks in sending
+ * is relieved.  Only while the answer to a server command waits for room it does not, or a server
+ * could make us queue answers without end; deadlines end that.
  *
  * The session dies once, of its first cause.  Everybody who waits is completed with it then, and
  * the socket is shut, which wakes the reader.

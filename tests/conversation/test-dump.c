@@ -253,7 +253,7 @@ the_same_can_be_had_as_json (void)
   ck_assert_str_eq (json_string_value (find (document, "regions/0/io_fds/3/datamatch")), "0x2");
   ck_assert_int_eq (json_integer_value (find (document, "interrupts/2/count")), 16);
   ck_assert_uint_eq (strlen (json_string_value (find (document, "dumps/0/data"))), 2 * 4);
-  ck_assert_ptr_null (find (document, "error"));
+  ck_assert_ptr_null (find (document, "errors"));
   json_decref (document);
 }
 
