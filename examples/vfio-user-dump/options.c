@@ -14,8 +14,8 @@
 
 static const char description[] =
   "NUMBERS are decimal or 0x..., with K, M or G for KiB, MiB, GiB. Without --region the\n"
-  "configuration space is dumped. Blocks of up to 64 KiB are read at once, and again 4 bytes at\n"
-  "a time where the server refuses that; --width makes all accesses one size.\n"
+  "configuration space is dumped. Blocks of up to 64 KiB are read at once, and again in smaller\n"
+  "ones where the server refuses that; --width makes all accesses one size.\n"
   "\n"
   "Examples:\n"
   "  vfio-user-dump /run/device.sock\n"

@@ -161,6 +161,49 @@ read_by_width (Reader *reader,
   return done;
 }
 
+/* A block that was refused is tried again in smaller ones, so that one bad register does not make a
+ * message of each of its neighbours. */
+static const gsize smaller_blocks[] = { 4096, 256, 16 };
+
+static gsize
+read_block (Reader *reader,
+            guint64 offset,
+            guint8 *data,
+            guint8 *readable,
+            gsize count,
+            guint level,
+            GError **error)
+{
+  gsize done = 0;
+  gboolean good;
+
+  if (!read_once (reader, offset, data, count, &good, error))
+    return 0;
+  if (good)
+    {
+      memset (readable, TRUE, count);
+      return count;
+    }
+
+  while (level < G_N_ELEMENTS (smaller_blocks) && smaller_blocks[level] >= count)
+    level++;
+  if (level == G_N_ELEMENTS (smaller_blocks))
+    return read_by_width (reader, offset, data, readable, count, REGISTER_WIDTH, error);
+
+  while (done < count)
+    {
+      gsize block = smaller_blocks[level];
+      gsize size = (gsize) MIN (count - done, block - (offset + done) % block);
+      gsize got = read_block (reader, offset + done, data + done, readable + done, size, level + 1,
+                              error);
+
+      done += got;
+      if (got < size)
+        break;
+    }
+  return done;
+}
+
 static gsize
 read_by_message (Reader *reader,
                  guint64 offset,
@@ -169,18 +212,9 @@ read_by_message (Reader *reader,
                  gsize count,
                  GError **error)
 {
-  gboolean good;
-
   if (reader->width != 0)
     return read_by_width (reader, offset, data, readable, count, reader->width, error);
-
-  if (!read_once (reader, offset, data, count, &good, error))
-    return 0;
-  if (!good)
-    return read_by_width (reader, offset, data, readable, count, REGISTER_WIDTH, error);
-
-  memset (readable, TRUE, count);
-  return count;
+  return read_block (reader, offset, data, readable, count, 0, error);
 }
 
 /* Of the COUNT bytes from OFFSET on, how many are all inside one mapped area, or all outside. */

@@ -301,6 +301,38 @@ what_is_refused_is_read_in_smaller_pieces (void)
 }
 
 static void
+a_bad_register_does_not_slow_its_neighbours (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_auto (Dump) dump = { 0 };
+
+  script_device_with_config (server);
+  script_expect_command (server, 9, "u64:0 u32:0 u32:32");
+  script_reply_error (server, EINVAL);
+  script_expect_command (server, 9, "u64:0 u32:0 u32:16");
+  script_reply (server, "u64:0 u32:0 u32:16 | 'all at once, so '");
+  script_expect_command (server, 9, "u64:16 u32:0 u32:16");
+  script_reply_error (server, EINVAL);
+  script_expect_command (server, 9, "u64:16 u32:0 u32:4");
+  script_reply_error (server, EINVAL);
+  for (guint offset = 20; offset < 32; offset += 4)
+    {
+      g_autofree char *access = g_strdup_printf ("u64:%u u32:0 u32:4", offset);
+      g_autofree char *reply = g_strdup_printf ("%s | 'good'", access);
+
+      script_expect_command (server, 9, access);
+      script_reply (server, reply);
+    }
+  script_no_io_fds (server);
+
+  dump = run_dump (script_server_listen (server), "-r", "bar0", "-l", "32", NULL);
+  assert_contains (dump.out, "|all at once, so |\n");
+  assert_contains (dump.out, "00000010  ?? ?? ?? ?? 67 6f 6f 64 ");
+  assert_one_line (&dump, 1, "BAR0: 4 bytes are missing: ");
+  script_server_finish (server);
+}
+
+static void
 a_chosen_width_is_that_of_every_access (void)
 {
   g_autoptr (ScriptServer) server = script_server_new ();
@@ -396,6 +428,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (capabilities_that_go_round_are_shown_once),
   HARNESS_CASE (virtio_capabilities_are_known),
   HARNESS_CASE (what_is_refused_is_read_in_smaller_pieces),
+  HARNESS_CASE (a_bad_register_does_not_slow_its_neighbours),
   HARNESS_CASE (a_chosen_width_is_that_of_every_access),
   HARNESS_CASE (what_came_before_a_silence_is_printed),
   HARNESS_CASE (a_file_that_may_shrink_is_not_mapped),
