@@ -22,7 +22,8 @@ G_BEGIN_DECLS
  * @shadow_offset: shadow ioeventfd: where in that file the written value goes, in bytes
  *
  * One way around the socket (DEVICE_GET_REGION_IO_FDS).  All of it has been checked: an ioeventfd
- * can be handed to KVM as it is.  More members may be added at the end.  Since 0.1.
+ * can be handed to KVM as it is.  But the server may shrink shadow memory later: seal its file before
+ * mapping it.  More members may be added at the end.  Since 0.1.
  */
 typedef struct
 {

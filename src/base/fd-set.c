@@ -8,6 +8,7 @@
 
 #include "base/fd-set.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 void
@@ -16,13 +17,23 @@ vuc_fd_set_init (VucFdSet *set)
   set->count = 0;
 }
 
+/* Closing a socket may wait for its peer, as long as whoever made it has told it to linger. */
+void
+vuc_fd_close_received (int fd)
+{
+  const struct linger no_linger = { .l_onoff = 0 };
+
+  (void) setsockopt (fd, SOL_SOCKET, SO_LINGER, &no_linger, sizeof no_linger);
+  close (fd);
+}
+
 void
 vuc_fd_set_clear (VucFdSet *set)
 {
   for (guint i = 0; i < set->count; i++)
     {
       if (set->fds[i] >= 0)
-        close (set->fds[i]);
+        vuc_fd_close_received (set->fds[i]);
     }
   set->count = 0;
 }
@@ -32,7 +43,7 @@ vuc_fd_set_add (VucFdSet *set, int fd)
 {
   if (set->count == G_N_ELEMENTS (set->fds))
     {
-      close (fd);
+      vuc_fd_close_received (fd);
       return FALSE;
     }
 

@@ -23,6 +23,10 @@
  * server's sake: room for 65,533 sparse areas. */
 #define VUC_LIMIT_ARGSZ (1024 * 1024)
 
+/* Mappable areas of one region: each costs memory, and a kernel mapping of which a process has some
+ * 65,000 in all.  A region with more cannot be mapped. */
+#define VUC_LIMIT_AREAS 4096
+
 /* Region and interrupt indexes, and interrupts of one index: defaults and what can be configured.
  * PCI has 9 and 5; 2048 is the most that MSI-X can have. */
 #define VUC_LIMIT_REGIONS_DEFAULT   256

@@ -154,6 +154,10 @@ vuc_config_set_message_func (VucConfig *config,
         .ref_count = 1, .func = func, .user_data = user_data, .destroy = destroy
       };
     }
+  else if (destroy != NULL)
+    {
+      destroy (user_data);
+    }
   trace_unref (config->settings.trace);
   config->settings.trace = trace;
 }

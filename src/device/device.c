@@ -233,6 +233,6 @@ void
 vuc_device_close_fds (int *fds, guint n_fds)
 {
   for (guint i = 0; i < n_fds; i++)
-    close (fds[i]);
+    vuc_fd_close_received (fds[i]);
   g_free (fds);
 }

@@ -210,6 +210,7 @@ vuc_device_get_region_io_fds (VucDevice *device,
                               GError **error)
 {
   VucRegionIoFdsKept answer = { 0 };
+  g_autoptr (VucDevice) in_use = NULL;
   VucRegion *region;
   gboolean known, port_io;
 
@@ -217,6 +218,7 @@ vuc_device_get_region_io_fds (VucDevice *device,
   g_return_val_if_fail (io_fds != NULL && n_io_fds != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
+  in_use = vuc_device_ref (device);
   region = vuc_device_find_region (device, index, error);
   if (region == NULL)
     return FALSE;

@@ -77,12 +77,14 @@ vuc_device_region_read (VucDevice *device,
                         gsize count,
                         GError **error)
 {
+  g_autoptr (VucDevice) in_use = NULL;
   gsize chunk;
 
   g_return_val_if_fail (device != NULL, FALSE);
   g_return_val_if_fail (data != NULL || count == 0, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
+  in_use = vuc_device_ref (device);
   if (!check_access (device, region, offset, count, VUC_REGION_READ, error))
     return FALSE;
 
@@ -99,12 +101,14 @@ vuc_device_region_write (VucDevice *device,
                          gsize count,
                          GError **error)
 {
+  g_autoptr (VucDevice) in_use = NULL;
   gsize chunk;
 
   g_return_val_if_fail (device != NULL, FALSE);
   g_return_val_if_fail (data != NULL || count == 0, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
+  in_use = vuc_device_ref (device);
   if (!check_access (device, region, offset, count, VUC_REGION_WRITE, error))
     return FALSE;
 

@@ -11,12 +11,14 @@
 gboolean
 vuc_device_reset (VucDevice *device, GError **error)
 {
+  g_autoptr (VucDevice) in_use = NULL;
   VucCall call;
   gboolean ok;
 
   g_return_val_if_fail (device != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
+  in_use = vuc_device_ref (device);
   if ((device->info.flags & VUC_DEVICE_RESET) == 0)
     return vuc_fail (error, VUC_ERROR_NOT_SUPPORTED, "the device cannot be reset");
 

@@ -178,6 +178,8 @@ end_reply_locked (VucSession *session, const VucHeader *header)
   GError *error = NULL;
 
   vuc_pending_remove (&session->pending, header->id);
+  if (header->command == VUC_COMMAND_VERSION && !session->negotiated)
+    session->held = TRUE;
   if (call == NULL)
     return;
 
@@ -189,10 +191,22 @@ end_reply_locked (VucSession *session, const VucHeader *header)
   vuc_session_complete_locked (call, error);
 }
 
+/* Closing may sleep: the kind of a descriptor is the server's choice. */
+static void
+close_fds_locked (VucSession *session, VucFdSet *fds)
+{
+  if (fds->count == 0)
+    return;
+  g_mutex_unlock (&session->lock);
+  vuc_fd_set_clear (fds);
+  g_mutex_lock (&session->lock);
+}
+
 static void
 end_message_locked (VucSession *session)
 {
   const VucHeader *header = &session->framer.header;
+  VucFdSet unclaimed;
 
   if (session->options.trace != NULL)
     trace_message_locked (session);
@@ -206,7 +220,10 @@ end_message_locked (VucSession *session)
 
   session->current = NULL;
   session->message_began = 0;
+  vuc_fd_set_init (&unclaimed);
+  vuc_fd_set_move (&unclaimed, &session->framer.fds);
   vuc_framer_end (&session->framer);
+  close_fds_locked (session, &unclaimed);
 }
 
 /* A message that has begun must be complete in time, or the server is stuck in the middle of it. */
@@ -237,6 +254,10 @@ vuc_inbox_pump_locked (VucSession *session, gint64 deadline)
   while (session->cause == NULL)
     {
       g_autoptr (GError) error = NULL;
+
+      /* What is behind the VERSION reply is judged by what was agreed on. */
+      if (session->held)
+        return VUC_INBOX_DONE;
 
       if (session->answer_left > 0)
         {
@@ -325,6 +346,8 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
 
   if (session->cause != NULL)
     return VUC_INBOX_DEAD;
+  if (io_status == VUC_IO_AGAIN && session->send_ended)
+    io_status = VUC_IO_ENDED; /* it reads no more, and has said what it had to say */
   if (io_status == VUC_IO_AGAIN)
     return VUC_INBOX_EMPTY;
   if (io_status != VUC_IO_DONE)

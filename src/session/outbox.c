@@ -257,7 +257,7 @@ reader_must_look_again (const VucSession *session)
 {
   if (!session->polling)
     return FALSE;
-  return (session->blocked && (session->polled_events & POLLOUT) == 0)
+  return session->send_ended || (session->blocked && (session->polled_events & POLLOUT) == 0)
          || (session->answer_left == 0 && (session->polled_events & POLLIN) == 0);
 }
 

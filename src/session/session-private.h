@@ -24,6 +24,7 @@ struct _VucSession
 
   GError *cause; /* why the session has ended; NULL while it lives */
   gboolean negotiated;
+  gboolean held; /* the VERSION reply is in: nothing more is looked at before negotiated is set */
   VucPending pending;
 
   /* The reader role. */

@@ -113,6 +113,7 @@ vuc_session_set_negotiated (VucSession *session, guint32 max_message)
 {
   g_mutex_lock (&session->lock);
   session->negotiated = TRUE;
+  session->held = FALSE;
   session->framer.max_size = max_message;
   g_mutex_unlock (&session->lock);
 }
@@ -309,7 +310,7 @@ read_locked (VucSession *session, const VucCall *call)
             session->options.timeout_ms);
           return;
         }
-      if (!more)
+      if (!more && !session->send_ended)
         poll_locked (session, call->deadline);
       more = vuc_inbox_receive_locked (session, call->deadline) == VUC_INBOX_DONE;
     }

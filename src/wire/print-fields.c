@@ -76,11 +76,10 @@ append_field (GString *line, const VucPrintField *field, guint64 value)
       break;
     case VUC_PRINT_FD_INDEX:
       if (value == G_MAXUINT32)
-        {
-          g_string_append (line, "none");
-          break;
-        }
-      G_GNUC_FALLTHROUGH;
+        g_string_append (line, "none");
+      else
+        g_string_append_printf (line, "%" G_GUINT64_FORMAT, value);
+      break;
     case VUC_PRINT_DECIMAL:
     case VUC_PRINT_KIND:
       g_string_append_printf (line, "%" G_GUINT64_FORMAT, value);

@@ -49,6 +49,7 @@ typedef struct
   guint32 type;
   guint32 subtype;
   guint32 sparse_offset; /* of the sparse mmap capability; 0: none yet */
+  gboolean too_many_areas;
   guint n_areas;
   VucRegionInfoArea *areas; /* owned */
 } Decoder;
@@ -173,7 +174,8 @@ parse_areas (Decoder *decoder, VucCursor *cursor, guint32 offset, gboolean with_
                               REPLY "capability at offset %u has %u sparse areas, the payload has "
                                     "room for %" G_GSIZE_FORMAT,
                               decoder->index, offset, n_areas, room);
-  if (n_areas == 0)
+  decoder->too_many_areas = n_areas > VUC_LIMIT_AREAS;
+  if (n_areas == 0 || decoder->too_many_areas)
     return TRUE;
 
   areas = decoder->areas = g_try_new (VucRegionInfoArea, n_areas);
@@ -320,6 +322,9 @@ find_unmappable_reason (const Decoder *decoder)
 {
   if ((decoder->flags & VUC_REGION_MMAP) == 0)
     return decoder->n_fds == 0 ? NULL : "a descriptor came without the MMAP flag";
+
+  if (decoder->too_many_areas)
+    return "it has too many sparse areas";
 
   if ((decoder->caps & SPARSE_CAPS) != 0 && decoder->n_areas == 0)
     return "the sparse mmap capability names no area";

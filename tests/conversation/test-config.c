@@ -330,6 +330,24 @@ the_message_function_cannot_ask_the_server (void)
   close_and_finish (device, server);
 }
 
+static void
+count_destroys (gpointer data)
+{
+  guint *count = data;
+
+  (*count)++;
+}
+
+static void
+data_without_a_message_function_is_freed_at_once (void)
+{
+  g_autoptr(VucConfig) config = vuc_config_new ();
+  guint count = 0;
+
+  vuc_config_set_message_func (config, NULL, &count, count_destroys);
+  ck_assert_uint_eq (count, 1);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_ROWS (a_setting_has_a_default_and_a_range, settings),
   HARNESS_CASE (files_have_to_be_sealed_by_default),
@@ -341,6 +359,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (the_message_functions_data_is_freed_once_nobody_needs_it),
   HARNESS_CASE (another_message_function_replaces_the_first),
   HARNESS_CASE (the_message_function_cannot_ask_the_server),
+  HARNESS_CASE (data_without_a_message_function_is_freed_at_once),
   HARNESS_END
 };
 

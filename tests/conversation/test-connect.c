@@ -553,6 +553,25 @@ all_of_connecting_has_one_deadline (void)
   script_server_finish (server);
 }
 
+/* It is judged by what was agreed on, however close it comes. */
+static void
+a_command_right_behind_the_version_is_answered (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(VucDevice) device = NULL;
+
+  script_expect_command (server, 1, NULL);
+  script_send (server, "id u16:1 u32:20 u32:1 u32:0 | u16:0 u16:0"
+                       "u16:5 u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4");
+  script_expect_command (server, 4, NULL);
+  script_expect (server, "u16:5 u16:11 u32:16 u32:0x21 u32:95 # ENOTSUP");
+  script_reply (server, "u32:16 u32:2 u32:0 u32:0");
+
+  device = connect_to (script_server_start (server));
+  ck_assert_uint_eq (vuc_device_get_info (device)->num_regions, 0);
+  close_and_finish (device, server);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_CASE (a_path_can_be_connected_to),
   HARNESS_CASE (an_abstract_name_can_be_connected_to),
@@ -576,6 +595,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_demo_device_that_has_a_client_is_not_waited_for),
   HARNESS_ROWS (a_server_that_trickles_is_not_waited_for, trickles),
   HARNESS_CASE (all_of_connecting_has_one_deadline),
+  HARNESS_CASE (a_command_right_behind_the_version_is_answered),
   HARNESS_END
 };
 

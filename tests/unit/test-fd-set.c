@@ -9,6 +9,8 @@
 #include "base/fd-set.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "harness/harness.h"
@@ -231,6 +233,40 @@ what_does_not_fit_in_a_move_is_closed (void)
   ck_assert (!is_open (last));
 }
 
+/* A server can give a socket that waits in close() until its peer has read all; it may not. */
+static void
+closing_a_socket_does_not_linger (void)
+{
+  const struct linger long_linger = { .l_onoff = 1, .l_linger = 60 };
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  socklen_t size = sizeof address;
+  int listener = socket (AF_INET, SOCK_STREAM, 0);
+  int fd = socket (AF_INET, SOCK_STREAM, 0);
+  gint64 start;
+  int peer;
+  VucFdSet set;
+  static char bytes[65536];
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  ck_assert_int_eq (bind (listener, (struct sockaddr *) &address, sizeof address), 0);
+  ck_assert_int_eq (listen (listener, 1), 0);
+  ck_assert_int_eq (getsockname (listener, (struct sockaddr *) &address, &size), 0);
+  ck_assert_int_eq (connect (fd, (struct sockaddr *) &address, sizeof address), 0);
+  peer = accept (listener, NULL, NULL);
+  ck_assert_int_eq (setsockopt (fd, SOL_SOCKET, SO_LINGER, &long_linger, sizeof long_linger), 0);
+  while (send (fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+    ;
+
+  vuc_fd_set_init (&set);
+  ck_assert (vuc_fd_set_add (&set, fd));
+  start = g_get_monotonic_time ();
+  vuc_fd_set_clear (&set);
+  ck_assert_int_lt (g_get_monotonic_time () - start, 10 * G_USEC_PER_SEC);
+
+  close (peer);
+  close (listener);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_CASE (a_new_set_is_empty),
   HARNESS_CASE (what_is_left_is_closed),
@@ -243,6 +279,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_move_keeps_the_order),
   HARNESS_CASE (a_move_of_nothing_changes_nothing),
   HARNESS_CASE (what_does_not_fit_in_a_move_is_closed),
+  HARNESS_CASE (closing_a_socket_does_not_linger),
   HARNESS_END
 };
 

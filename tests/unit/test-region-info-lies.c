@@ -229,36 +229,60 @@ the_longest_loop_is_found (void)
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, "goes round in a loop");
 }
 
-static void
-as_many_areas_as_1_mib_has_room_for_are_sorted (void)
+/* That many pages, the last first. */
+static GByteArray *
+payload_with_areas (guint32 n_areas)
 {
-  const guint n_areas = (VUC_LIMIT_ARGSZ - 32 - 16) / 16;
-  g_autoptr(GByteArray) payload = largest_payload ("u32:1048576 u32:15 u32:3 u32:32    \n"
-                                                   "u64:0x100000000 u64:0              \n"
-                                                   "u16:1 u16:1 u32:0                  \n"
-                                                   "u32:65533 u32:0                    \n");
-  g_autoptr(GError) error = NULL;
-  g_auto(VucRegionInfoReply) reply = { 0 };
+  GByteArray *payload = largest_payload ("u32:1048576 u32:15 u32:3 u32:32    \n"
+                                         "u64:0x100000000 u64:0              \n"
+                                         "u16:1 u16:1 u32:0                  \n"
+                                         "u32:0 u32:0  # nr_areas            \n");
 
+  memcpy (payload->data + 40, &n_areas, sizeof n_areas);
   for (guint i = 0; i < n_areas; i++)
     {
       const guint64 area[] = { (guint64) (n_areas - 1 - i) * 0x1000, 0x1000 };
 
       memcpy (payload->data + 48 + i * sizeof area, area, sizeof area);
     }
+  return payload;
+}
+
+static void
+as_many_areas_as_are_allowed_are_sorted (void)
+{
+  g_autoptr(GByteArray) payload = payload_with_areas (VUC_LIMIT_AREAS);
+  g_autoptr(GError) error = NULL;
+  g_auto(VucRegionInfoReply) reply = { 0 };
+
   decode_largest (payload, &reply, &error);
 
   assert_no_error (error);
-  ck_assert_uint_eq (reply.n_areas, n_areas);
-  for (guint i = 0; i < n_areas; i++)
+  ck_assert_uint_eq (reply.n_areas, VUC_LIMIT_AREAS);
+  for (guint i = 0; i < VUC_LIMIT_AREAS; i++)
     ck_assert_uint_eq (reply.areas[i].offset, i * 0x1000);
+}
+
+static void
+a_region_with_more_areas_cannot_be_mapped (void)
+{
+  g_autoptr(GByteArray) payload = payload_with_areas (VUC_LIMIT_AREAS + 1);
+  g_autoptr(GError) error = NULL;
+  g_auto(VucRegionInfoReply) reply = { 0 };
+
+  decode_largest (payload, &reply, &error);
+
+  assert_no_error (error);
+  ck_assert_uint_eq (reply.n_areas, 0);
+  ck_assert_str_eq (reply.unmappable, "it has too many sparse areas");
 }
 
 static const HarnessCase cases[] = {
   HARNESS_ROWS (a_lie_is_fatal, lies),
   HARNESS_CASE (the_longest_chain_is_followed_to_its_end),
   HARNESS_CASE (the_longest_loop_is_found),
-  HARNESS_CASE (as_many_areas_as_1_mib_has_room_for_are_sorted),
+  HARNESS_CASE (as_many_areas_as_are_allowed_are_sorted),
+  HARNESS_CASE (a_region_with_more_areas_cannot_be_mapped),
   HARNESS_END
 };
 

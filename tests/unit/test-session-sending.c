@@ -8,6 +8,8 @@
 
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <vfio-user-client/vuc-error.h>
 
@@ -111,6 +113,28 @@ commands_that_nobody_reads_time_out (void)
   vuc_session_free (session);
   peer_tell (&peer, 0);
   peer_finish (&peer);
+}
+
+/* It will never answer what it does not read, so nobody waits for that, even without a deadline. */
+static void
+a_server_that_shuts_its_ears_is_lost (void)
+{
+  g_autoptr(GError) error = NULL;
+  VucSession *session;
+  VucCall call;
+  int fds[2];
+
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
+  ck_assert_int_eq (shutdown (fds[1], SHUT_RD), 0);
+  session = session_open (fds[0]);
+  vuc_call_init (&call, VUC_COMMAND_DEVICE_RESET, G_MAXINT64);
+
+  ck_assert (!vuc_session_call (session, &call, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "closed the connection");
+
+  vuc_call_clear (&call);
+  vuc_session_free (session);
+  close (fds[1]);
 }
 
 /* --- A server that reads all the time --- */
@@ -446,6 +470,7 @@ a_callback_is_not_entered_twice_by_one_thread (void)
 
 static const HarnessCase cases[] = {
   HARNESS_CASE (commands_that_nobody_reads_time_out),
+  HARNESS_CASE (a_server_that_shuts_its_ears_is_lost),
   HARNESS_CASE (very_many_commands_at_once_are_all_answered),
   HARNESS_CASE (a_command_that_was_not_sent_in_time_is_never_sent),
   HARNESS_CASE (a_command_that_was_sent_in_part_ends_the_session_when_it_times_out),
