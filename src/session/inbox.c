@@ -323,7 +323,7 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
   VucInboxStatus status;
   VucIoStatus io_status;
   gsize received = 0, wanted = 0;
-  gboolean had_fds;
+  gboolean had_fds, had_ended;
   int n_iov;
 
   vuc_fd_set_init (&fds);
@@ -337,6 +337,7 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
   for (int i = 0; i < n_iov; i++)
     wanted += iov[i].iov_len;
   pinned = session->receiving = session->current;
+  had_ended = session->send_ended;
   g_mutex_unlock (&session->lock);
   io_status = vuc_socket_receive (session->socket, iov, n_iov, &fds, &received, &error);
   g_mutex_lock (&session->lock);
@@ -346,8 +347,10 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
 
   if (session->cause != NULL)
     return VUC_INBOX_DEAD;
-  if (io_status == VUC_IO_AGAIN && session->send_ended)
-    io_status = VUC_IO_ENDED; /* it reads no more, and has said what it had to say */
+
+  /* It reads no more, and as that was known before this receive, what it had to say was read. */
+  if (io_status == VUC_IO_AGAIN && had_ended)
+    io_status = VUC_IO_ENDED;
   if (io_status == VUC_IO_AGAIN)
     return VUC_INBOX_EMPTY;
   if (io_status != VUC_IO_DONE)
