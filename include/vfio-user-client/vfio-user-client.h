@@ -9,7 +9,9 @@
 #include <vfio-user-client/vuc-error.h>
 #include <vfio-user-client/vuc-io-fds.h>
 #include <vfio-user-client/vuc-irq.h>
+#include <vfio-user-client/vuc-loop.h>
 #include <vfio-user-client/vuc-mapping.h>
+#include <vfio-user-client/vuc-operation.h>
 #include <vfio-user-client/vuc-region.h>
 #include <vfio-user-client/vuc-types.h>
 #include <vfio-user-client/vuc-version.h>

@@ -88,6 +88,25 @@ VUC_API void vuc_config_set_max_write_size (VucConfig *config, guint max_write_s
 VUC_API guint vuc_config_get_max_write_size (const VucConfig *config);
 
 /**
+ * vuc_config_set_max_operations:
+ * @max_operations: 1 to 4096; the default is 4096
+ *
+ * The most asynchronous operations of a device at a time; see #VucLoad.  Since 0.1.
+ */
+VUC_API void vuc_config_set_max_operations (VucConfig *config, guint max_operations);
+VUC_API guint vuc_config_get_max_operations (const VucConfig *config);
+
+/**
+ * vuc_config_set_max_queued_bytes:
+ * @max_queued_bytes: 4096 to 1073741824 bytes; the default is 16777216
+ *
+ * The most bytes of commands that wait until the server reads; see #VucLoad.  One command more
+ * is always taken while nothing is queued.  Since 0.1.
+ */
+VUC_API void vuc_config_set_max_queued_bytes (VucConfig *config, guint max_queued_bytes);
+VUC_API guint vuc_config_get_max_queued_bytes (const VucConfig *config);
+
+/**
  * vuc_config_set_max_regions:
  * @max_regions: 1 to 65536; the default is 256
  *
@@ -127,6 +146,125 @@ VUC_API guint vuc_config_get_max_irq_count (const VucConfig *config);
  */
 VUC_API void vuc_config_set_allow_unsealed_files (VucConfig *config, gboolean allow);
 VUC_API gboolean vuc_config_get_allow_unsealed_files (const VucConfig *config);
+
+/**
+ * vuc_config_set_twin_socket:
+ * @twin_socket: whether to offer the server a socket of its own for its commands; the default is
+ *   %TRUE
+ *
+ * With a twin socket server and client need not take turns.  Servers that do not know it ignore the
+ * offer.  Since 0.1.
+ */
+VUC_API void vuc_config_set_twin_socket (VucConfig *config, gboolean twin_socket);
+VUC_API gboolean vuc_config_get_twin_socket (const VucConfig *config);
+
+/**
+ * vuc_config_set_auto_reconnect:
+ * @auto_reconnect: whether a lost device is connected again by itself; the default is %FALSE
+ *
+ * Done by whoever runs the context that the device is attached to, or calls vuc_device_process():
+ * as by vuc_device_reconnect(), after vuc_config_set_reconnect_min_ms() at first, then again and
+ * again, each time after twice as long as before, up to vuc_config_set_reconnect_max_ms().  It ends
+ * when the device is connected, is closed, or has another shape (%VUC_EVENT_GIVEN_UP).  A device
+ * that was never connected is not connected by itself.  Since 0.1.
+ */
+VUC_API void vuc_config_set_auto_reconnect (VucConfig *config, gboolean auto_reconnect);
+VUC_API gboolean vuc_config_get_auto_reconnect (const VucConfig *config);
+
+/**
+ * vuc_config_set_reconnect_min_ms:
+ * @reconnect_min_ms: 1 to %VUC_TIMEOUT_MAX_MS milliseconds; the default is 100
+ *
+ * How long after the loss the first attempt to reconnect is made.  Since 0.1.
+ */
+VUC_API void vuc_config_set_reconnect_min_ms (VucConfig *config, guint reconnect_min_ms);
+VUC_API guint vuc_config_get_reconnect_min_ms (const VucConfig *config);
+
+/**
+ * vuc_config_set_reconnect_max_ms:
+ * @reconnect_max_ms: 1 to %VUC_TIMEOUT_MAX_MS milliseconds; the default is 10000
+ *
+ * The longest pause between two attempts to reconnect; one below the minimum counts as the minimum.
+ * Since 0.1.
+ */
+VUC_API void vuc_config_set_reconnect_max_ms (VucConfig *config, guint reconnect_max_ms);
+VUC_API guint vuc_config_get_reconnect_max_ms (const VucConfig *config);
+
+/**
+ * vuc_config_set_reset_on_reconnect:
+ * @reset: whether a device that can be reset is reset when it was connected again, before anything
+ *   else is asked of it; the default is %FALSE
+ *
+ * A server keeps the device's state over a lost connection, and the specification wants a reset
+ * then.  Its deadline is that of a reset, not of connecting.  Since 0.1.
+ */
+VUC_API void vuc_config_set_reset_on_reconnect (VucConfig *config, gboolean reset);
+VUC_API gboolean vuc_config_get_reset_on_reconnect (const VucConfig *config);
+
+/**
+ * VucReopenFunc:
+ *
+ * Supplies the next connected UNIX stream socket to a device that was made from a descriptor.  It
+ * is called on the thread that reconnects, with no lock held, and should not wait.  Calls that
+ * would wait for the server fail inside it with %VUC_ERROR_INVALID_ARGUMENT.
+ *
+ * Returns: (transfer full): the socket, or -1 with @error set.  Since 0.1.
+ */
+typedef int (*VucReopenFunc) (gpointer user_data, GError **error);
+
+/**
+ * vuc_config_set_reopen_func:
+ * @func: (nullable): the function, or %NULL for none
+ * @user_data: handed to @func
+ * @destroy: (nullable): frees @user_data, once neither the configuration nor a device needs it
+ *
+ * Since 0.1.
+ */
+VUC_API void vuc_config_set_reopen_func (VucConfig *config,
+                                         VucReopenFunc func,
+                                         gpointer user_data,
+                                         GDestroyNotify destroy);
+
+/**
+ * VucEvent:
+ * @VUC_EVENT_LOST: the connection has ended, and why: once for each time that the device was
+ *   connected, vuc_device_close() included
+ * @VUC_EVENT_RECONNECTED: the device is connected again
+ * @VUC_EVENT_GIVEN_UP: it is not reconnected by itself any more, and why
+ *
+ * What happens to a device by itself.  More events may be added.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_EVENT_LOST,
+  VUC_EVENT_RECONNECTED,
+  VUC_EVENT_GIVEN_UP
+} VucEvent;
+
+/**
+ * VucEventFunc:
+ * @error: (nullable): why; valid during the call only
+ *
+ * Is told of an event, where the callbacks of operations run; in the order of things: those of the
+ * operations that a loss ended come before it.  It may call anything.  Since 0.1.
+ */
+typedef void (*VucEventFunc) (VucDevice *device,
+                              VucEvent event,
+                              const GError *error,
+                              gpointer user_data);
+
+/**
+ * vuc_config_set_event_func:
+ * @func: (nullable): the function, or %NULL for none
+ * @user_data: handed to @func
+ * @destroy: (nullable): frees @user_data, once neither the configuration nor a device needs it
+ *
+ * Since 0.1.
+ */
+VUC_API void vuc_config_set_event_func (VucConfig *config,
+                                        VucEventFunc func,
+                                        gpointer user_data,
+                                        GDestroyNotify destroy);
 
 /**
  * VucMessageDirection:

@@ -44,6 +44,114 @@ VUC_API VucDevice *vuc_device_connect (const char *path, VucConfig *config, GErr
 VUC_API VucDevice *vuc_device_connect_fd (int fd, VucConfig *config, GError **error);
 
 /**
+ * vuc_device_connect_async:
+ * @path: as for vuc_device_connect()
+ * @config: (nullable): the configuration, %NULL for the defaults
+ * @operation: (out) (optional): the operation, to be waited for or cancelled
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_connect(), without waiting.  The device that it returns is in the state
+ * %VUC_DEVICE_CONNECTING: it can be attached, processed and closed, but has no information yet, and
+ * what is asked of it fails with %VUC_ERROR_DISCONNECTED until the operation has succeeded.  If it
+ * fails the device is lost, and vuc_device_reconnect() tries again.
+ *
+ * Returns: (transfer full): the device.  Any thread.  Since 0.1.
+ */
+VUC_API VucDevice *vuc_device_connect_async (const char *path,
+                                             VucConfig *config,
+                                             VucOperation *operation,
+                                             VucCallback callback,
+                                             gpointer user_data,
+                                             GDestroyNotify destroy);
+
+/**
+ * vuc_device_connect_fd_async:
+ * @fd: as for vuc_device_connect_fd()
+ *
+ * As vuc_device_connect_async(), on a socket that somebody else has connected.
+ *
+ * Returns: (transfer full): the device.  Any thread.  Since 0.1.
+ */
+VUC_API VucDevice *vuc_device_connect_fd_async (int fd,
+                                                VucConfig *config,
+                                                VucOperation *operation,
+                                                VucCallback callback,
+                                                gpointer user_data,
+                                                GDestroyNotify destroy);
+
+/**
+ * VucDeviceState:
+ * @VUC_DEVICE_CONNECTING: the first connection is being made
+ * @VUC_DEVICE_CONNECTED: the device can be used
+ * @VUC_DEVICE_LOST: the connection has ended, or could not be made
+ * @VUC_DEVICE_RECONNECTING: another connection is being made
+ *
+ * Since 0.1.
+ */
+typedef enum
+{
+  VUC_DEVICE_CONNECTING,
+  VUC_DEVICE_CONNECTED,
+  VUC_DEVICE_LOST,
+  VUC_DEVICE_RECONNECTING
+} VucDeviceState;
+
+/**
+ * vuc_device_get_state:
+ *
+ * Returns: the state just now.  Asks the server nothing, and notices nothing by itself.
+ * Any thread.  Since 0.1.
+ */
+VUC_API VucDeviceState vuc_device_get_state (VucDevice *device);
+
+/**
+ * vuc_device_reconnect:
+ *
+ * Connects a lost device again: to the same path, or where it was made from a descriptor, to the
+ * one that the function of vuc_config_set_reopen_func() supplies.  Negotiates, reads all
+ * information anew, checks that the device still has the same shape (regions, areas, interrupts, IO
+ * descriptors that were asked for, and limits no lower than before), and resets it if
+ * vuc_config_set_reset_on_reconnect() says so.  The handle and all that it handed out stay valid:
+ * information does not change, and descriptors keep their numbers, with the server's new files
+ * behind them; vuc_device_get_generation() tells that they were renewed.  Mappings made
+ * before still show the old files.
+ *
+ * Only one thread connects a device at a time.
+ *
+ * Errors: as for vuc_device_connect(); %VUC_ERROR_INVALID_ARGUMENT: the device is connected, or
+ * being connected; %VUC_ERROR_NOT_SUPPORTED: it was made from a descriptor, and there is no
+ * function to supply another; %VUC_ERROR_REJECTED: the device has another shape now, the message
+ * lists how it differs.
+ *
+ * Returns: whether the device is connected again.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_reconnect (VucDevice *device, GError **error);
+
+/**
+ * vuc_device_reconnect_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_reconnect(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_reconnect_async (VucDevice *device,
+                                                 VucCallback callback,
+                                                 gpointer user_data,
+                                                 GDestroyNotify destroy);
+
+/**
+ * vuc_device_get_generation:
+ *
+ * Returns: how often the device was connected: 0 while it never was, then 1, and one more after
+ * each reconnect.  Descriptors handed out belong to one generation: what was made of them (KVM
+ * ioeventfds, mappings) is to be made anew when it has changed.  Any thread.  Since 0.1.
+ */
+VUC_API guint64 vuc_device_get_generation (VucDevice *device);
+
+/**
  * vuc_device_ref:
  *
  * Returns: @device, with one more reference.  Any thread.  Since 0.1.
@@ -54,7 +162,8 @@ VUC_API VucDevice *vuc_device_ref (VucDevice *device);
  * vuc_device_unref:
  *
  * Gives a reference back; the last one closes the device, its descriptors and the connection.
- * Any thread.  Since 0.1.
+ * Operations keep nobody's reference: what is still under way then completes with
+ * %VUC_ERROR_DISCONNECTED, and its callbacks run inside this call.  Any thread.  Since 0.1.
  */
 VUC_API void vuc_device_unref (VucDevice *device);
 
@@ -62,7 +171,9 @@ VUC_API void vuc_device_unref (VucDevice *device);
  * vuc_device_close:
  *
  * Shuts the connection.  Calls that wait, and all later ones, fail with %VUC_ERROR_DISCONNECTED, or
- * with the error that ended the connection before.
+ * with the error that ended the connection before; so do operations under way, one that
+ * connects included, and the device is not reconnected by itself any more.  Where the device is not
+ * attached, callbacks run inside this call.
  * Information, descriptors and mappings stay until the last reference goes.  Closing twice is
  * harmless.  Any thread.  Since 0.1.
  */
@@ -150,6 +261,20 @@ VUC_API const VucPeerCredentials *vuc_device_get_peer_credentials (VucDevice *de
  * Returns: whether the device was reset.  Any thread.  Since 0.1.
  */
 VUC_API gboolean vuc_device_reset (VucDevice *device, GError **error);
+
+/**
+ * vuc_device_reset_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_reset(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_reset_async (VucDevice *device,
+                                             VucCallback callback,
+                                             gpointer user_data,
+                                             GDestroyNotify destroy);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VucDevice, vuc_device_unref)
 

@@ -32,7 +32,7 @@ G_BEGIN_DECLS
  * @VUC_ERROR_TIMED_OUT: the operation's deadline passed.  The connection lives, and a late reply is
  *   dropped; a message that was cut off in the middle is %VUC_ERROR_PROTOCOL instead.  While
  *   connecting, no device comes about.
- * @VUC_ERROR_CANCELLED: the caller cancelled the operation (nothing does so yet).
+ * @VUC_ERROR_CANCELLED: the caller cancelled the operation.
  * @VUC_ERROR_DISCONNECTED: the connection ended: the server closed it, it was lost, or
  *   vuc_device_close() was called.  Every later call returns this same error.
  * @VUC_ERROR_NOT_SUPPORTED: the device, the server or this host cannot do that.

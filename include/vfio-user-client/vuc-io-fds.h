@@ -61,6 +61,23 @@ VUC_API gboolean vuc_device_get_region_io_fds (VucDevice *device,
                                                GError **error);
 
 /**
+ * vuc_device_get_region_io_fds_async:
+ * @region: a region index that the device has
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * Asks, without waiting; once this has succeeded vuc_device_get_region_io_fds() returns the answer
+ * at once.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_get_region_io_fds_async (VucDevice *device,
+                                                         guint32 region,
+                                                         VucCallback callback,
+                                                         gpointer user_data,
+                                                         GDestroyNotify destroy);
+
+/**
  * vuc_device_get_region_io_fds_errno:
  * @region: a region index that the device has
  *

@@ -124,6 +124,45 @@ VUC_API gboolean vuc_device_region_write (VucDevice *device,
                                           gsize count,
                                           GError **error);
 
+/**
+ * vuc_device_region_read_async:
+ * @data: (out caller-allocated): where the data goes; it must stay until the operation is complete
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_region_read(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_region_read_async (VucDevice *device,
+                                                   guint32 region,
+                                                   guint64 offset,
+                                                   gpointer data,
+                                                   gsize count,
+                                                   VucCallback callback,
+                                                   gpointer user_data,
+                                                   GDestroyNotify destroy);
+
+/**
+ * vuc_device_region_write_async:
+ * @data: the data; it must stay, unchanged, until the operation is complete
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_region_write(), without waiting.  Operations of one thread reach the device in the
+ * order in which they were started, but for the later parts of those that are split.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_region_write_async (VucDevice *device,
+                                                    guint32 region,
+                                                    guint64 offset,
+                                                    gconstpointer data,
+                                                    gsize count,
+                                                    VucCallback callback,
+                                                    gpointer user_data,
+                                                    GDestroyNotify destroy);
+
 G_END_DECLS
 
 #endif /* VUC_REGION_H */

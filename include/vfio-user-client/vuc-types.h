@@ -38,6 +38,28 @@ typedef struct _VucConfig VucConfig;
 typedef struct _VucMapping VucMapping;
 
 /**
+ * VucOperation:
+ *
+ * An asynchronous operation of a device: a number that is never used twice, and never 0.
+ * Since 0.1.
+ */
+typedef guint64 VucOperation;
+
+/**
+ * VucCallback:
+ * @device: the device
+ * @operation: what the call that started it returned
+ * @error: (nullable): %NULL after success; valid during the call only
+ * @user_data: what was handed to that call
+ *
+ * Told once what became of an operation; vuc-operation.h says where.  Since 0.1.
+ */
+typedef void (*VucCallback) (VucDevice *device,
+                             VucOperation operation,
+                             const GError *error,
+                             gpointer user_data);
+
+/**
  * VucPciRegion:
  *
  * Region indexes of a PCI device (VFIO_PCI_*_REGION_INDEX).  Regions from
