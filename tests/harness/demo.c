@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * Starts and stops the demo device.  It knows the program's two options and its exit status, and
+ * Starts and stops the demo device.  It knows two of the program's options and its exit status, and
  * nothing of what it says on its socket.  Called on the thread that runs the case.
  */
 
@@ -26,12 +26,23 @@ struct _DemoDevice
 {
   int pid; /* 0: does not run */
   char *path;
+  GPtrArray *options; /* strings */
 };
 
 DemoDevice *
 demo_device_new (void)
 {
-  return g_new0 (DemoDevice, 1);
+  DemoDevice *demo = g_new0 (DemoDevice, 1);
+
+  demo->options = g_ptr_array_new_with_free_func (g_free);
+
+  return demo;
+}
+
+void
+demo_device_add_option (DemoDevice *demo, const char *option)
+{
+  g_ptr_array_add (demo->options, g_strdup (option));
 }
 
 static int
@@ -55,6 +66,7 @@ demo_device_free (DemoDevice *demo)
 
   if (demo->pid > 0)
     end_process (demo, SIGKILL);
+  g_ptr_array_unref (demo->options);
   g_free (demo->path);
   g_free (demo);
 }
@@ -82,15 +94,30 @@ demo_device_find (void)
   harness_fail ("%s was not found; has it been built?", PROGRAM);
 }
 
+/* What execv wants: the program, @option, the others. */
+static GPtrArray *
+make_arguments (const DemoDevice *demo, const char *option)
+{
+  GPtrArray *arguments = g_ptr_array_new_with_free_func (g_free);
+
+  g_ptr_array_add (arguments, demo_device_find ());
+  g_ptr_array_add (arguments, g_strdup (option));
+  for (guint i = 0; i < demo->options->len; i++)
+    g_ptr_array_add (arguments, g_strdup (g_ptr_array_index (demo->options, i)));
+  g_ptr_array_add (arguments, NULL);
+
+  return arguments;
+}
+
 /* @fd is the device's end, or -1. */
 static void
-start (DemoDevice *demo, char *option, int fd)
+start (DemoDevice *demo, const char *option, int fd)
 {
-  g_autofree char *program = demo_device_find ();
-  char *const arguments[] = { program, option, NULL };
+  g_autoptr(GPtrArray) arguments = make_arguments (demo, option);
 
   if (demo->pid != 0)
     harness_fail ("the demo device runs already");
+  g_ptr_array_set_size (demo->options, 0);
 
   demo->pid = fork ();
   if (demo->pid == 0)
@@ -99,7 +126,7 @@ start (DemoDevice *demo, char *option, int fd)
       descriptors_close_all_but (&fd, 1);
       if (fd >= 0)
         fcntl (fd, F_SETFD, 0);
-      execv (program, arguments);
+      execv (g_ptr_array_index (arguments, 0), (char **) arguments->pdata);
       _exit (127);
     }
   if (demo->pid < 0)

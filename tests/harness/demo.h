@@ -34,6 +34,9 @@ typedef struct _DemoDevice DemoDevice;
 DemoDevice *demo_device_new (void);
 void demo_device_free (DemoDevice *demo);
 
+/* What the next start says besides: "--shape=1". May be said several times. */
+void demo_device_add_option (DemoDevice *demo, const char *option);
+
 /* Starts it with --fd=N on one end of a socket pair.  Returns the other end, the caller's. */
 int demo_device_start (DemoDevice *demo);
 
