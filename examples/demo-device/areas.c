@@ -22,10 +22,8 @@
 
 #include "die.h"
 
-#define PAGE        0x1000 /* that of the areas; hosts may have larger ones */
-#define N_PAGES     (AREAS_SIZE / PAGE)
+#define PAGE        0x1000  /* that of the areas; hosts may have larger ones */
 #define FILE_OFFSET 0x10000 /* of the region; a multiple of any host's page size */
-#define FILE_SIZE   (FILE_OFFSET + AREAS_SIZE)
 
 static const Area areas[] = {
   { 0x2000, 0x2000 },
@@ -34,27 +32,28 @@ static const Area areas[] = {
 
 typedef struct
 {
+  gsize size; /* of the region */
   int memory_fd;
-  guint8 *mapping;        /* of the whole memfd */
-  guint8 *trapped;        /* AREAS_SIZE bytes, used where there are holes */
-  guint8 *pages[N_PAGES]; /* each in `mapping` or in `trapped` */
+  guint8 *mapping; /* of the whole memfd */
+  guint8 *trapped; /* `size` bytes, used where there are holes */
+  guint8 **pages;  /* each in `mapping` or in `trapped` */
 } Areas;
 
 static int
-make_memory (void)
+make_memory (gsize size)
 {
   int fd = memfd_create ("demo-device-bar2", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-  if (fd < 0 || ftruncate (fd, FILE_SIZE) < 0
+  if (fd < 0 || ftruncate (fd, size) < 0
       || fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
     die ("cannot make a sealed memfd");
   return fd;
 }
 
 static guint8 *
-map_memory (int fd)
+map_memory (int fd, gsize size)
 {
-  guint8 *mapping = mmap (NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  guint8 *mapping = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
   if (mapping == MAP_FAILED)
     die ("cannot map a memfd");
@@ -64,7 +63,7 @@ map_memory (int fd)
 static void
 fill_page_table (Areas *self)
 {
-  for (guint i = 0; i < N_PAGES; i++)
+  for (guint i = 0; i < self->size / PAGE; i++)
     self->pages[i] = self->trapped + i * PAGE;
 
   for (guint i = 0; i < G_N_ELEMENTS (areas); i++)
@@ -107,13 +106,15 @@ on_write (gpointer state, guint64 offset, const guint8 *data, gsize count)
   return 0;
 }
 
-/* Each word tells its own offset: b2b2 in the upper half, the offset in the lower. */
+/* Each word tells its own offset. */
 static void
 on_reset (gpointer state)
 {
-  for (guint32 offset = 0; offset < AREAS_SIZE; offset += sizeof (guint32))
+  const Areas *self = state;
+
+  for (guint32 offset = 0; offset < self->size; offset += sizeof (guint32))
     {
-      guint32 word = GUINT32_TO_LE (0xb2b20000 | offset);
+      guint32 word = GUINT32_TO_LE (0xb2b20000 + offset);
 
       on_write (state, offset, (const guint8 *) &word, sizeof (word));
     }
@@ -124,24 +125,27 @@ on_free (gpointer state)
 {
   Areas *self = state;
 
-  munmap (self->mapping, FILE_SIZE);
+  munmap (self->mapping, FILE_OFFSET + self->size);
   close (self->memory_fd);
   g_free (self->trapped);
+  g_free (self->pages);
   g_free (self);
 }
 
 void
-areas_init (Region *region)
+areas_init (Region *region, gsize size)
 {
   Areas *self = g_new0 (Areas, 1);
 
-  self->memory_fd = make_memory ();
-  self->mapping = map_memory (self->memory_fd);
-  self->trapped = g_malloc0 (AREAS_SIZE);
+  self->size = size;
+  self->memory_fd = make_memory (FILE_OFFSET + size);
+  self->mapping = map_memory (self->memory_fd, FILE_OFFSET + size);
+  self->trapped = g_malloc0 (size);
+  self->pages = g_new (guint8 *, size / PAGE);
   fill_page_table (self);
 
   *region = (Region){
-    .size = AREAS_SIZE,
+    .size = size,
     .flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,
     .areas = areas,
     .n_areas = G_N_ELEMENTS (areas),

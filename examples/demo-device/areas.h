@@ -2,13 +2,14 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * BAR2: 64 KiB of memory, two areas of which the client may map.
+ * BAR2: memory, two areas of which the client may map.
  */
 
 #pragma once
 
 #include "region.h"
 
-#define AREAS_SIZE 0x10000
+#define AREAS_SIZE 0x10000 /* as a rule */
 
-void areas_init (Region *region);
+/* SIZE is a power of two, and not smaller than that. */
+void areas_init (Region *region, gsize size);

@@ -15,7 +15,6 @@
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 
-#include "areas.h"
 #include "interrupts.h"
 #include "masked-memory.h"
 #include "msix-table.h"
@@ -56,9 +55,7 @@ static const struct
   { PCI_CACHE_LINE_SIZE, 1, 0, 0xff },
   { PCI_HEADER_TYPE, 1, PCI_HEADER_TYPE_NORMAL, 0 },
   { PCI_BASE_ADDRESS_0, 4, PCI_BASE_ADDRESS_MEM_TYPE_32, ~(REGISTERS_SIZE - 1u) },
-  { PCI_BASE_ADDRESS_2, 4, PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
-    ~(AREAS_SIZE - 1u) },
-  { PCI_BASE_ADDRESS_3, 4, 0, 0xffffffff }, /* the upper half of the one before */
+  { PCI_BASE_ADDRESS_3, 4, 0, 0xffffffff }, /* the upper half of BAR2 */
   { PCI_BASE_ADDRESS_4, 4, PCI_BASE_ADDRESS_MEM_TYPE_32, ~(MSIX_TABLE_REGION_SIZE - 1u) },
   { PCI_SUBSYSTEM_VENDOR_ID, 2, DEMO_VENDOR_ID, 0 },
   { PCI_SUBSYSTEM_ID, 2, DEMO_SUBSYSTEM_ID, 0 },
@@ -83,13 +80,12 @@ static const struct
 
   { MSIX + PCI_CAP_LIST_ID, 1, PCI_CAP_ID_MSIX, 0 },
   { MSIX + PCI_CAP_LIST_NEXT, 1, 0, 0 },
-  { MSIX + PCI_MSIX_FLAGS, 2, MSIX_VECTORS - 1, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL },
   { MSIX + PCI_MSIX_TABLE, 4, MSIX_TABLE_OFFSET | VFIO_PCI_BAR4_REGION_INDEX, 0 },
   { MSIX + PCI_MSIX_PBA, 4, MSIX_PBA_OFFSET | VFIO_PCI_BAR4_REGION_INDEX, 0 },
 };
 
 void
-config_space_init (Region *region)
+config_space_init (Region *region, gsize bar2_size, guint msix_vectors)
 {
   MaskedMemory *memory = masked_memory_init (region, CONFIG_SPACE_SIZE);
 
@@ -97,4 +93,10 @@ config_space_init (Region *region)
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
     masked_memory_define (memory, fields[i].offset, fields[i].width, fields[i].value,
                           fields[i].writable_bits);
+
+  masked_memory_define (memory, PCI_BASE_ADDRESS_2, 4,
+                        PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+                        ~(bar2_size - 1));
+  masked_memory_define (memory, MSIX + PCI_MSIX_FLAGS, 2, msix_vectors - 1,
+                        PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 }

@@ -15,4 +15,5 @@
 #define DEMO_DEVICE_ID    0x7675
 #define DEMO_SUBSYSTEM_ID 0x0001
 
-void config_space_init (Region *region);
+/* Most of it is fixed; not so how large BAR2 is, and how many MSI-X vectors there are. */
+void config_space_init (Region *region, gsize bar2_size, guint msix_vectors);

@@ -21,33 +21,43 @@
 #define VENDOR_REGION      VFIO_PCI_NUM_REGIONS /* the first index after those of PCI */
 #define FIRST_EXTRA_REGION (VENDOR_REGION + 1)
 
-/* The regions that are not here (BAR1, 3 and 5, ROM, VGA) have size 0. */
-static const struct
+typedef struct
 {
-  guint index;
-  void (*init) (Region *region);
-} parts[] = {
-  { VFIO_PCI_BAR0_REGION_INDEX, registers_init },
-  { VFIO_PCI_BAR2_REGION_INDEX, areas_init },
-  { VFIO_PCI_BAR4_REGION_INDEX, msix_table_init },
-  { VFIO_PCI_CONFIG_REGION_INDEX, config_space_init },
-  { VENDOR_REGION, vendor_region_init },
+  gsize bar2_size;
+  guint msix_vectors;
+} Shape;
+
+static const Shape shapes[DEVICE_N_SHAPES] = {
+  { AREAS_SIZE, MSIX_VECTORS },
+  { 2 * AREAS_SIZE, MSIX_VECTORS },
+  { AREAS_SIZE, MSIX_VECTORS - 1 },
 };
 
+/* The regions that are not here (BAR1, 3 and 5, ROM, VGA) have size 0. */
+static void
+init_regions (Device *device, const Shape *shape)
+{
+  Region *regions = device->regions;
+
+  registers_init (&regions[VFIO_PCI_BAR0_REGION_INDEX]);
+  areas_init (&regions[VFIO_PCI_BAR2_REGION_INDEX], shape->bar2_size);
+  msix_table_init (&regions[VFIO_PCI_BAR4_REGION_INDEX], shape->msix_vectors);
+  config_space_init (&regions[VFIO_PCI_CONFIG_REGION_INDEX], shape->bar2_size, shape->msix_vectors);
+  vendor_region_init (&regions[VENDOR_REGION]);
+  for (guint i = FIRST_EXTRA_REGION; i < device->n_regions; i++)
+    vendor_extra_region_init (&regions[i], i);
+}
+
 Device *
-device_new (guint n_extra_regions)
+device_new (guint n_extra_regions, guint shape)
 {
   Device *device = g_new0 (Device, 1);
 
+  device->interrupts = interrupts_new (shapes[shape].msix_vectors);
+  device->dma = dma_table_new ();
   device->n_regions = FIRST_EXTRA_REGION + n_extra_regions;
   device->regions = g_new0 (Region, device->n_regions);
-  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
-    parts[i].init (&device->regions[parts[i].index]);
-  for (guint i = FIRST_EXTRA_REGION; i < device->n_regions; i++)
-    vendor_extra_region_init (&device->regions[i], i);
-
-  device->interrupts = interrupts_new ();
-  device->dma = dma_table_new ();
+  init_regions (device, &shapes[shape]);
   device_reset (device);
   return device;
 }

@@ -19,8 +19,10 @@ typedef struct
   DmaTable *dma;
 } Device;
 
-/* Beyond the ten regions that it always has, the device gets N_EXTRA_REGIONS small ones. */
-Device *device_new (guint n_extra_regions);
+/* Beyond the ten regions that it always has, the device gets N_EXTRA_REGIONS small ones. SHAPE is
+   below DEVICE_N_SHAPES; each other than 0 differs in one thing that a client has to notice. */
+#define DEVICE_N_SHAPES 3
+Device *device_new (guint n_extra_regions, guint shape);
 void device_free (Device *device);
 
 /* Both return 0 or an errno; DATA is COUNT bytes. */

@@ -35,6 +35,7 @@ struct _Interrupts
 {
   Vector vectors[VFIO_PCI_NUM_IRQS][MAX_VECTORS];
   guint n_enabled[VFIO_PCI_NUM_IRQS]; /* vectors from 0 on; 0 until there is an eventfd */
+  guint msix_vectors;
 };
 
 #define INTX_FLAGS (VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED)
@@ -44,7 +45,7 @@ struct _Interrupts
 static const struct
 {
   guint32 flags;
-  guint32 count;
+  guint32 count; /* at most */
 } indexes[VFIO_PCI_NUM_IRQS] = {
   [VFIO_PCI_INTX_IRQ_INDEX] = { INTX_FLAGS, 1 },
   [VFIO_PCI_MSI_IRQ_INDEX] = { VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE, MSI_VECTORS },
@@ -52,6 +53,12 @@ static const struct
   [VFIO_PCI_ERR_IRQ_INDEX] = { VFIO_IRQ_INFO_EVENTFD, 1 },
   [VFIO_PCI_REQ_IRQ_INDEX] = { VFIO_IRQ_INFO_EVENTFD, 1 },
 };
+
+static guint32
+count_vectors (const Interrupts *interrupts, guint32 index)
+{
+  return index == VFIO_PCI_MSIX_IRQ_INDEX ? interrupts->msix_vectors : indexes[index].count;
+}
 
 /* DEVICE_SET_IRQS, taken apart. */
 typedef struct
@@ -142,10 +149,11 @@ parse_flags (guint32 flags, Request *request)
 
 /* Whether the message is well-formed: sizes agree, and the vectors exist. */
 static gboolean
-parse (const Message *message, Request *request)
+parse (const Interrupts *interrupts, const Message *message, Request *request)
 {
   struct vfio_irq_set set;
   gsize needed;
+  guint32 n_vectors;
 
   memcpy (&set, message->payload, sizeof (set));
   request->index = set.index;
@@ -155,7 +163,8 @@ parse (const Message *message, Request *request)
 
   if (!parse_flags (set.flags, request) || set.index >= VFIO_PCI_NUM_IRQS)
     return FALSE;
-  if (set.start >= indexes[set.index].count || set.count > indexes[set.index].count - set.start)
+  n_vectors = count_vectors (interrupts, set.index);
+  if (set.start >= n_vectors || set.count > n_vectors - set.start)
     return FALSE;
 
   /* argsz may be larger: some clients count the descriptors as data, as the kernel does. */
@@ -233,7 +242,7 @@ interrupts_set (Interrupts *interrupts, Message *message)
 {
   Request request;
 
-  if (!parse (message, &request) || !is_allowed (interrupts, &request, message->n_fds))
+  if (!parse (interrupts, message, &request) || !is_allowed (interrupts, &request, message->n_fds))
     return EINVAL;
 
   if (request.count == 0)
@@ -246,21 +255,22 @@ interrupts_set (Interrupts *interrupts, Message *message)
 }
 
 gboolean
-interrupts_describe (struct vfio_irq_info *info)
+interrupts_describe (const Interrupts *interrupts, struct vfio_irq_info *info)
 {
   if (info->index >= VFIO_PCI_NUM_IRQS)
     return FALSE;
 
   info->flags = indexes[info->index].flags;
-  info->count = indexes[info->index].count;
+  info->count = count_vectors (interrupts, info->index);
   return TRUE;
 }
 
 Interrupts *
-interrupts_new (void)
+interrupts_new (guint msix_vectors)
 {
   Interrupts *interrupts = g_new0 (Interrupts, 1);
 
+  interrupts->msix_vectors = msix_vectors;
   for (guint index = 0; index < VFIO_PCI_NUM_IRQS; index++)
     for (guint i = 0; i < MAX_VECTORS; i++)
       for (Event event = 0; event < N_EVENTS; event++)

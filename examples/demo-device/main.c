@@ -28,6 +28,7 @@ typedef struct
   char *socket_path;
   int fd; /* -1: not given */
   int n_extra_regions;
+  int shape;
   gboolean verbose;
   gboolean version;
 } Options;
@@ -52,6 +53,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       "Serve the client connected to descriptor N, then exit", "N" },
     { "num-extra-regions", 0, 0, G_OPTION_ARG_INT, &options->n_extra_regions,
       "Have N more device-specific regions (default 0)", "N" },
+    { "shape", 0, 0, G_OPTION_ARG_INT, &options->shape,
+      "Be another device: 1: BAR2 is twice as large; 2: an MSI-X vector less (default 0)", "N" },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose,
       "Print every command on standard error", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and exit", NULL },
@@ -68,6 +71,30 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
 }
 
 static gboolean
+check_ranges (const Options *options, GError **error)
+{
+  const struct
+  {
+    const char *name;
+    int value;
+    int maximum;
+  } ranges[] = {
+    { "num-extra-regions", options->n_extra_regions, MAX_EXTRA_REGIONS },
+    { "shape", options->shape, DEVICE_N_SHAPES - 1 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
+    if (ranges[i].value < 0 || ranges[i].value > ranges[i].maximum)
+      {
+        g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                     "--%s=%d is not between 0 and %d", ranges[i].name, ranges[i].value,
+                     ranges[i].maximum);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
 check_options (const Options *options, int argc, char **argv, GError **error)
 {
   if (argc > 1)
@@ -80,12 +107,8 @@ check_options (const Options *options, int argc, char **argv, GError **error)
   else if (options->fd != -1 && !listener_is_connected_socket (options->fd))
     g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                  "--fd=%d is not a connected UNIX stream socket", options->fd);
-  else if (options->n_extra_regions < 0 || options->n_extra_regions > MAX_EXTRA_REGIONS)
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                 "--num-extra-regions=%d is not between 0 and %d", options->n_extra_regions,
-                 MAX_EXTRA_REGIONS);
   else
-    return TRUE;
+    return check_ranges (options, error);
   return FALSE;
 }
 
@@ -207,7 +230,7 @@ run (Program *program)
   int signal_fd = watch_signals (program);
 
   program->loop = g_main_loop_new (NULL, FALSE);
-  program->device = device_new (program->options.n_extra_regions);
+  program->device = device_new (program->options.n_extra_regions, program->options.shape);
 
   if (start (program, &error))
     g_main_loop_run (program->loop);

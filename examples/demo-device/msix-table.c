@@ -18,14 +18,14 @@
 #include "masked-memory.h"
 
 void
-msix_table_init (Region *region)
+msix_table_init (Region *region, guint n_vectors)
 {
   MaskedMemory *memory = masked_memory_init (region, MSIX_TABLE_REGION_SIZE);
 
   G_STATIC_ASSERT (MSIX_TABLE_OFFSET + MSIX_VECTORS * PCI_MSIX_ENTRY_SIZE <= MSIX_PBA_OFFSET);
 
   region->flags |= VFIO_REGION_INFO_FLAG_WRITE;
-  for (guint i = 0; i < MSIX_VECTORS; i++)
+  for (guint i = 0; i < n_vectors; i++)
     {
       gsize entry = MSIX_TABLE_OFFSET + i * PCI_MSIX_ENTRY_SIZE;
 

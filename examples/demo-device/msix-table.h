@@ -13,4 +13,4 @@
 #define MSIX_TABLE_OFFSET      0x000
 #define MSIX_PBA_OFFSET        0x800
 
-void msix_table_init (Region *region);
+void msix_table_init (Region *region, guint n_vectors);

@@ -167,12 +167,12 @@ query_region_io_fds (const Device *device, const guint8 *payload, Reply *reply)
 }
 
 int
-query_irq_info (const Device *device G_GNUC_UNUSED, const guint8 *payload, Reply *reply)
+query_irq_info (const Device *device, const guint8 *payload, Reply *reply)
 {
   struct vfio_irq_info info;
 
   memcpy (&info, payload, sizeof (info));
-  if (info.argsz < sizeof (info) || !interrupts_describe (&info))
+  if (info.argsz < sizeof (info) || !interrupts_describe (device->interrupts, &info))
     return EINVAL;
 
   info.argsz = sizeof (info);
