@@ -34,12 +34,16 @@ examples_demo_device_demo_device_SOURCES = \
   examples/demo-device/msix-table.h \
   examples/demo-device/negotiation.c \
   examples/demo-device/negotiation.h \
+  examples/demo-device/ping.c \
+  examples/demo-device/ping.h \
   examples/demo-device/protocol.h \
   examples/demo-device/queries.c \
   examples/demo-device/queries.h \
   examples/demo-device/region.h \
   examples/demo-device/registers.c \
   examples/demo-device/registers.h \
+  examples/demo-device/server-commands.c \
+  examples/demo-device/server-commands.h \
   examples/demo-device/server.c \
   examples/demo-device/server.h \
   examples/demo-device/vendor-regions.c \

@@ -8,6 +8,8 @@
 
 harness_tests =
 harness_tests += tests/harness/test-demo
+harness_tests += tests/harness/test-demo-options
+harness_tests += tests/harness/test-demo-server-commands
 harness_tests += tests/harness/test-harness
 harness_tests += tests/harness/test-hex
 harness_tests += tests/harness/test-mutate
@@ -110,8 +112,14 @@ tests_harness_libharness_la_SOURCES = \
 
 # The self-test needs nothing of the library, and can be built without it.
 harness_libs = tests/harness/libharness.la $(CHECK_LIBS) $(GLIB_LIBS)
+demo_client = tests/harness/demo-client.c tests/harness/demo-client.h
 tests_harness_misbehave_LDADD = $(harness_libs)
 tests_harness_test_demo_LDADD = $(harness_libs)
+tests_harness_test_demo_options_SOURCES = tests/harness/test-demo-options.c $(demo_client)
+tests_harness_test_demo_options_LDADD = $(harness_libs)
+tests_harness_test_demo_server_commands_SOURCES = \
+  tests/harness/test-demo-server-commands.c $(demo_client)
+tests_harness_test_demo_server_commands_LDADD = $(harness_libs)
 tests_harness_test_harness_LDADD = $(harness_libs)
 tests_harness_test_hex_LDADD = $(harness_libs)
 tests_harness_test_mutate_LDADD = $(harness_libs)

@@ -16,6 +16,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+typedef enum
+{
+  REPLY,
+  COMMAND,
+  N_OUTGOING
+} Outgoing;
+
 struct _Connection
 {
   int socket;
@@ -24,9 +31,10 @@ struct _Connection
   GByteArray *in;  /* as long as what is expected: the header, then all */
   gsize received;
 
-  Reply reply; /* being filled in, or sent */
-  gsize sent;
-  gboolean sending;
+  Reply outgoing[N_OUTGOING]; /* each being filled in, or queued */
+  Outgoing queue[N_OUTGOING]; /* those to be sent, the first first */
+  guint n_queued;
+  gsize sent; /* of the first */
 };
 
 /* Large enough for the descriptors that we said we can take. If more are sent the kernel drops the
@@ -52,7 +60,8 @@ connection_new (int socket)
   connection->socket = socket;
   connection->in = g_byte_array_new ();
   expect_header (connection);
-  reply_init (&connection->reply);
+  for (Outgoing i = 0; i < N_OUTGOING; i++)
+    reply_init (&connection->outgoing[i]);
   return connection;
 }
 
@@ -60,7 +69,8 @@ void
 connection_free (Connection *connection)
 {
   message_clear (&connection->message);
-  reply_clear (&connection->reply);
+  for (Outgoing i = 0; i < N_OUTGOING; i++)
+    reply_clear (&connection->outgoing[i]);
   g_byte_array_unref (connection->in);
   close (connection->socket);
   g_free (connection);
@@ -187,37 +197,63 @@ connection_receive (Connection *connection, Message *message, GError **error)
   return CONNECTION_DONE;
 }
 
+static Reply *
+begin (Connection *connection, Outgoing which)
+{
+  for (guint i = 0; i < connection->n_queued; i++)
+    g_assert (connection->queue[i] != which);
+  reply_reset (&connection->outgoing[which]);
+  return &connection->outgoing[which];
+}
+
+static void
+queue (Connection *connection, Outgoing which, Header header)
+{
+  GByteArray *bytes = connection->outgoing[which].bytes;
+
+  header.size = bytes->len;
+  memcpy (bytes->data, &header, sizeof (header));
+  connection->queue[connection->n_queued++] = which;
+}
+
 Reply *
 connection_begin_reply (Connection *connection)
 {
-  g_assert (!connection->sending);
-  reply_reset (&connection->reply);
-  return &connection->reply;
+  return begin (connection, REPLY);
 }
 
 void
 connection_queue_reply (Connection *connection, const Header *command, int error)
 {
-  Header header = {
-    .id = command->id,
-    .command = command->command,
-    .flags = HEADER_TYPE_REPLY | (error != 0 ? HEADER_ERROR : 0),
-    .error = error,
-  };
-
   if (error != 0)
-    reply_reset (&connection->reply);
-  header.size = connection->reply.bytes->len;
-  memcpy (connection->reply.bytes->data, &header, sizeof (header));
-  connection->sent = 0;
-  connection->sending = TRUE;
+    reply_reset (&connection->outgoing[REPLY]);
+  queue (connection, REPLY,
+         (Header){
+           .id = command->id,
+           .command = command->command,
+           .flags = HEADER_TYPE_REPLY | (error != 0 ? HEADER_ERROR : 0),
+           .error = error,
+         });
+}
+
+Reply *
+connection_begin_command (Connection *connection)
+{
+  return begin (connection, COMMAND);
+}
+
+void
+connection_queue_command (Connection *connection, guint16 id, CommandNumber command)
+{
+  queue (connection, COMMAND,
+         (Header){ .id = id, .command = command, .flags = HEADER_TYPE_COMMAND });
 }
 
 /* The descriptors travel with the first byte, so only the first of several calls sends them. */
 static gssize
 send_some (Connection *connection)
 {
-  const Reply *reply = &connection->reply;
+  const Reply *reply = &connection->outgoing[connection->queue[0]];
   ControlBuffer control = { .bytes = { 0 } };
   struct iovec rest = {
     .iov_base = reply->bytes->data + connection->sent,
@@ -241,10 +277,20 @@ send_some (Connection *connection)
   return sendmsg (connection->socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* The first of the queue has been sent. */
+static void
+unqueue (Connection *connection)
+{
+  connection->sent = 0;
+  connection->n_queued--;
+  memmove (connection->queue, connection->queue + 1,
+           connection->n_queued * sizeof (connection->queue[0]));
+}
+
 ConnectionStatus
 connection_flush (Connection *connection, GError **error)
 {
-  while (connection->sending)
+  while (connection->n_queued > 0)
     {
       gssize size = send_some (connection);
 
@@ -253,7 +299,8 @@ connection_flush (Connection *connection, GError **error)
       if (size < 0)
         return status_from_errno ("sendmsg", error);
       connection->sent += size;
-      connection->sending = connection->sent < connection->reply.bytes->len;
+      if (connection->sent == connection->outgoing[connection->queue[0]].bytes->len)
+        unqueue (connection);
     }
   return CONNECTION_DONE;
 }

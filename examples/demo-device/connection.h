@@ -4,9 +4,9 @@
 /*
  * Whole messages with their descriptors over one connected socket, without ever blocking.
  *
- * Commands are received one at a time, and a reply must be on its way before the next command is
- * looked at: so the memory needed is bounded, and a client that does not read its replies stalls
- * itself only.
+ * Messages are received one at a time, and what is queued must be on its way before the next one is
+ * looked at. At most one reply to a command of the client's and one command of our own can be
+ * queued. So the memory needed is bounded, and a client that does not read stalls itself only.
  */
 
 #pragma once
@@ -36,5 +36,10 @@ Reply *connection_begin_reply (Connection *connection);
 /* Completes the reply: as it was filled in if ERROR is 0, else with that errno and nothing else. */
 void connection_queue_reply (Connection *connection, const Header *command, int error);
 
-/* Sends what is queued. CONNECTION_DONE also if there is nothing. */
+/* The same for a command of our own. The one before must have been sent: so it has once its reply
+   is there. */
+Reply *connection_begin_command (Connection *connection);
+void connection_queue_command (Connection *connection, guint16 id, CommandNumber command);
+
+/* Sends what is queued, in that order. CONNECTION_DONE also if there is nothing. */
 ConnectionStatus connection_flush (Connection *connection, GError **error);

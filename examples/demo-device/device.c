@@ -39,7 +39,7 @@ init_regions (Device *device, const Shape *shape)
 {
   Region *regions = device->regions;
 
-  registers_init (&regions[VFIO_PCI_BAR0_REGION_INDEX]);
+  registers_init (&regions[VFIO_PCI_BAR0_REGION_INDEX], device->commands);
   areas_init (&regions[VFIO_PCI_BAR2_REGION_INDEX], shape->bar2_size);
   msix_table_init (&regions[VFIO_PCI_BAR4_REGION_INDEX], shape->msix_vectors);
   config_space_init (&regions[VFIO_PCI_CONFIG_REGION_INDEX], shape->bar2_size, shape->msix_vectors);
@@ -53,6 +53,7 @@ device_new (guint n_extra_regions, guint shape)
 {
   Device *device = g_new0 (Device, 1);
 
+  device->commands = server_commands_new ();
   device->interrupts = interrupts_new (shapes[shape].msix_vectors);
   device->dma = dma_table_new ();
   device->n_regions = FIRST_EXTRA_REGION + n_extra_regions;
@@ -71,6 +72,7 @@ device_free (Device *device)
   g_free (device->regions);
   interrupts_free (device->interrupts);
   dma_table_free (device->dma);
+  server_commands_free (device->commands);
   g_free (device);
 }
 

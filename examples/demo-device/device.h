@@ -10,6 +10,7 @@
 #include "dma.h"
 #include "interrupts.h"
 #include "region.h"
+#include "server-commands.h"
 
 typedef struct
 {
@@ -17,6 +18,7 @@ typedef struct
   guint n_regions;
   Interrupts *interrupts;
   DmaTable *dma;
+  ServerCommands *commands;
 } Device;
 
 /* Beyond the ten regions that it always has, the device gets N_EXTRA_REGIONS small ones. SHAPE is

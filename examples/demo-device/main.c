@@ -29,7 +29,7 @@ typedef struct
   int fd; /* -1: not given */
   int n_extra_regions;
   int shape;
-  gboolean verbose;
+  ServerOptions server;
   gboolean version;
 } Options;
 
@@ -55,7 +55,13 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       "Have N more device-specific regions (default 0)", "N" },
     { "shape", 0, 0, G_OPTION_ARG_INT, &options->shape,
       "Be another device: 1: BAR2 is twice as large; 2: an MSI-X vector less (default 0)", "N" },
-    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose,
+    { "no-twin-socket", 0, 0, G_OPTION_ARG_NONE, &options->server.no_twin_socket,
+      "Send commands to the client on the main socket, even if it wants them on another", NULL },
+    { "reset-delay", 0, 0, G_OPTION_ARG_INT, &options->server.reset_delay,
+      "Answer DEVICE_RESET after MS milliseconds, and no other command before that", "MS" },
+    { "drop-after", 0, 0, G_OPTION_ARG_INT, &options->server.drop_after,
+      "Hang up on each client after N commands (default 0: never)", "N" },
+    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->server.verbose,
       "Print every command on standard error", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and exit", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -81,6 +87,8 @@ check_ranges (const Options *options, GError **error)
   } ranges[] = {
     { "num-extra-regions", options->n_extra_regions, MAX_EXTRA_REGIONS },
     { "shape", options->shape, DEVICE_N_SHAPES - 1 },
+    { "reset-delay", options->server.reset_delay, G_MAXINT },
+    { "drop-after", options->server.drop_after, G_MAXINT },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
@@ -149,7 +157,7 @@ on_client_done (const GError *error, gpointer user_data)
 static void
 serve (Program *program, int socket)
 {
-  program->server = server_new (program->device, socket, program->options.verbose, on_client_done,
+  program->server = server_new (program->device, socket, &program->options.server, on_client_done,
                                 program);
 }
 

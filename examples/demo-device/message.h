@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * A command as it came from the client, and the reply to it while it is being put together.
+ * A message as it came from the client, and what we answer while it is being put together.
  */
 
 #pragma once
@@ -29,10 +29,11 @@ int message_steal_fd (Message *message, guint index);
 void message_clear (Message *message);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Message, message_clear)
 
+/* A command of our own is put together in the same way. */
 typedef struct
 {
   GByteArray *bytes;    /* room for the header, then the payload */
-  int fds[MAX_MSG_FDS]; /* borrowed from the device, which outlives all replies */
+  int fds[MAX_MSG_FDS]; /* borrowed, until it has been sent */
   guint n_fds;
 } Reply;
 

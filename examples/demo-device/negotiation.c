@@ -75,12 +75,27 @@ check_capabilities (const json_t *offered, GError **error)
   return TRUE;
 }
 
+/* What was not offered stays as it is. */
+static void
+take_capabilities (const json_t *offered, Proposal *proposal)
+{
+  const json_t *max_msg_fds = json_object_get (offered, "max_msg_fds");
+  const json_t *max_data = json_object_get (offered, "max_data_xfer_size");
+  const json_t *twin_socket = json_object_get (offered, "twin_socket");
+
+  if (max_msg_fds != NULL)
+    proposal->max_msg_fds = MIN (json_integer_value (max_msg_fds), G_MAXUINT32);
+  if (max_data != NULL)
+    proposal->max_data_xfer_size = json_integer_value (max_data);
+  proposal->twin_socket = json_is_true (json_object_get (twin_socket, "supported"));
+}
+
 /* JSON is SIZE bytes, a terminating NUL included. */
 static gboolean
-parse_proposal (const char *json, gsize size, guint32 *client_max_msg_fds, GError **error)
+parse_json (const char *json, gsize size, Proposal *proposal, GError **error)
 {
   json_error_t json_error;
-  json_t *root, *offered, *max_msg_fds;
+  json_t *root, *offered;
   gboolean valid = FALSE;
 
   if (memchr (json, '\0', size) != json + size - 1)
@@ -101,17 +116,42 @@ parse_proposal (const char *json, gsize size, guint32 *client_max_msg_fds, GErro
   else
     valid = check_capabilities (offered, error);
 
-  max_msg_fds = json_object_get (offered, "max_msg_fds");
-  if (valid && max_msg_fds != NULL)
-    *client_max_msg_fds = MIN (json_integer_value (max_msg_fds), G_MAXUINT32);
-
+  if (valid)
+    take_capabilities (offered, proposal);
   json_decref (root);
   return valid;
 }
 
-static void
-append_answer (Reply *reply, const Version *version)
+gboolean
+negotiation_parse (const guint8 *payload, gsize size, Proposal *proposal, GError **error)
 {
+  Version version;
+
+  memcpy (&version, payload, sizeof (version));
+  if (version.major != PROTOCOL_MAJOR)
+    {
+      g_set_error (error, PROTOCOL_ERROR, 0, "the client speaks version %u.%u, not %u.x",
+                   version.major, version.minor, PROTOCOL_MAJOR);
+      return FALSE;
+    }
+
+  *proposal = (Proposal){
+    .version = version,
+    .max_msg_fds = DEFAULT_MAX_MSG_FDS,
+    .max_data_xfer_size = DEFAULT_MAX_DATA_XFER_SIZE,
+  };
+  return size == sizeof (version)
+         || parse_json ((const char *) payload + sizeof (version), size - sizeof (version),
+                        proposal, error);
+}
+
+void
+negotiation_answer (const Proposal *proposal, int twin_socket, Reply *reply)
+{
+  const Version version = {
+    .major = proposal->version.major,
+    .minor = MIN (proposal->version.minor, PROTOCOL_MINOR),
+  };
   json_t *limits = json_object ();
   json_t *root = json_pack ("{s: o}", "capabilities", limits);
   char *json;
@@ -121,39 +161,15 @@ append_answer (Reply *reply, const Version *version)
   json_object_set_new (limits, "max_dma_maps", json_integer (MAX_DMA_MAPS));
   json_object_set_new (limits, "pgsizes", json_integer (PAGE_SIZE_4K));
   json_object_set_new (limits, "migration", json_pack ("{s: i}", "pgsize", PAGE_SIZE_4K));
+  if (twin_socket >= 0)
+    json_object_set_new (limits, "twin_socket",
+                         json_pack ("{s: b, s: i}", "supported", TRUE, "fd_index",
+                                    (int) reply_add_fd (reply, twin_socket)));
 
   json = json_dumps (root, JSON_COMPACT);
-  reply_append (reply, version, sizeof (*version));
+  reply_append (reply, &version, sizeof (version));
   reply_append (reply, json, strlen (json) + 1);
 
   free (json);
   json_decref (root);
-}
-
-gboolean
-negotiate (const guint8 *proposal,
-           gsize size,
-           guint32 *client_max_msg_fds,
-           Reply *reply,
-           GError **error)
-{
-  Version version;
-
-  memcpy (&version, proposal, sizeof (version));
-  if (version.major != PROTOCOL_MAJOR)
-    {
-      g_set_error (error, PROTOCOL_ERROR, 0, "the client speaks version %u.%u, not %u.x",
-                   version.major, version.minor, PROTOCOL_MAJOR);
-      return FALSE;
-    }
-
-  *client_max_msg_fds = DEFAULT_MAX_MSG_FDS;
-  if (size > sizeof (version)
-      && !parse_proposal ((const char *) proposal + sizeof (version), size - sizeof (version),
-                          client_max_msg_fds, error))
-    return FALSE;
-
-  version.minor = MIN (version.minor, PROTOCOL_MINOR);
-  append_answer (reply, &version);
-  return TRUE;
 }

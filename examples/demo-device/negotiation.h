@@ -9,10 +9,19 @@
 
 #include "message.h"
 
-/* Checks the client's proposal and puts our answer into the reply. Returns FALSE if there can be
+/* What the client can do, and take. */
+typedef struct
+{
+  Version version;
+  guint32 max_msg_fds;
+  guint64 max_data_xfer_size;
+  gboolean twin_socket;
+} Proposal;
+
+/* Checks VERSION's payload, of which there is the fixed part at least. Returns FALSE if there can be
    no agreement. */
-gboolean negotiate (const guint8 *proposal,
-                    gsize size,
-                    guint32 *client_max_msg_fds,
-                    Reply *reply,
-                    GError **error);
+gboolean negotiation_parse (const guint8 *payload, gsize size, Proposal *proposal, GError **error);
+
+/* Puts our answer into the reply. TWIN_SOCKET, the client's end of it, goes along; -1: there is
+   none. */
+void negotiation_answer (const Proposal *proposal, int twin_socket, Reply *reply);

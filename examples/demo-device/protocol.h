@@ -25,7 +25,8 @@
 #define MAX_VERSION_JSON   (16 * 1024) /* not negotiable, and plenty */
 
 /* What the client can take in one message if it does not say. */
-#define DEFAULT_MAX_MSG_FDS 1
+#define DEFAULT_MAX_MSG_FDS        1
+#define DEFAULT_MAX_DATA_XFER_SIZE (1024 * 1024)
 
 typedef enum
 {
@@ -39,6 +40,8 @@ typedef enum
   COMMAND_DEVICE_SET_IRQS = 8,
   COMMAND_REGION_READ = 9,
   COMMAND_REGION_WRITE = 10,
+  COMMAND_DMA_READ = 11, /* these two are ours to send */
+  COMMAND_DMA_WRITE = 12,
   COMMAND_DEVICE_RESET = 13,
   COMMAND_DEVICE_FEATURE = 16,
 } CommandNumber;
@@ -59,7 +62,8 @@ typedef struct
 } Header;
 G_STATIC_ASSERT (sizeof (Header) == 16);
 
-/* The sizes of REGION_READ's reply and REGION_WRITE's request are the largest. */
+/* The sizes of REGION_READ's reply and REGION_WRITE's request are the largest; those of DMA_READ's
+   reply and DMA_WRITE's request are the same. */
 #define MAX_MESSAGE_SIZE (sizeof (Header) + sizeof (RegionAccess) + MAX_DATA_XFER_SIZE)
 
 typedef struct
@@ -137,3 +141,10 @@ typedef struct
   guint64 size;
 } DmaUnmap;
 G_STATIC_ASSERT (sizeof (DmaUnmap) == 24);
+
+typedef struct
+{
+  guint64 address;
+  guint64 count;
+} DmaAccess; /* data follows */
+G_STATIC_ASSERT (sizeof (DmaAccess) == sizeof (RegionAccess));

@@ -5,8 +5,9 @@
  * BAR0: registers.
  *
  * Reading never has a side effect, so reads may have any size and alignment, and what is not there
- * reads as zero. A write must be a whole register that can be written, or hit a doorbell. Any other
- * is refused, and also latched: a posted write has no reply that could say so.
+ * reads as zero. A write must be a whole register that can be written (or half of one that has 64
+ * bits), or hit a doorbell. Any other is refused, and also latched: a posted write has no reply that
+ * could say so.
  */
 
 #include "registers.h"
@@ -16,11 +17,13 @@
 #include <string.h>
 
 #include "doorbells.h"
+#include "ping.h"
 
 typedef struct
 {
   guint8 image[REGISTERS_SIZE]; /* what a read sees */
   Doorbells *doorbells;
+  Ping *ping;
 } Registers;
 
 static void
@@ -64,6 +67,10 @@ refresh (Registers *self)
   put (self, REGISTER_KICKS_TOTAL, total);
   put (self, REGISTER_KICKS_BY_MESSAGE, doorbells_get_kicks_by_message (self->doorbells));
   put (self, REGISTER_SHADOW_VALUE, doorbells_get_shadow_value (self->doorbells));
+
+  put (self, REGISTER_PING_DONE, ping_get_n_done (self->ping));
+  put (self, REGISTER_PING_ERRNO, ping_get_errno (self->ping));
+  memcpy (self->image + REGISTER_PING_DATA, ping_get_data (self->ping), PING_SIZE);
 }
 
 static int
@@ -76,6 +83,15 @@ on_read (gpointer state, guint64 offset, guint8 *data, gsize count)
   return 0;
 }
 
+static void
+start_ping (Registers *self, CommandNumber number, guint32 count)
+{
+  guint64 address;
+
+  memcpy (&address, self->image + REGISTER_PING_ADDRESS, sizeof (address));
+  ping_start (self->ping, number, GUINT64_FROM_LE (address), count);
+}
+
 /* Returns FALSE if there is no register at OFFSET that can be written. */
 static gboolean
 write_register (Registers *self, guint64 offset, guint32 value)
@@ -84,7 +100,19 @@ write_register (Registers *self, guint64 offset, guint32 value)
     {
     case REGISTER_SCRATCH_0:
     case REGISTER_SCRATCH_1:
+    case REGISTER_PING_ADDRESS:
+    case REGISTER_PING_ADDRESS + sizeof (value):
       put (self, offset, value);
+      return TRUE;
+
+    case REGISTER_PING_COUNT:
+      put (self, offset, value);
+      start_ping (self, COMMAND_DMA_READ, value);
+      return TRUE;
+
+    case REGISTER_PING_WRITE_COUNT:
+      put (self, offset, value);
+      start_ping (self, COMMAND_DMA_WRITE, value);
       return TRUE;
 
     case REGISTER_ERROR:
@@ -106,6 +134,11 @@ on_write (gpointer state, guint64 offset, const guint8 *data, gsize count)
   if (doorbells_write (self->doorbells, offset, data, count))
     return 0;
 
+  if (offset == REGISTER_PING_ADDRESS && count == sizeof (guint64))
+    {
+      memcpy (self->image + offset, data, count);
+      return 0;
+    }
   if (count == sizeof (value))
     {
       memcpy (&value, data, sizeof (value));
@@ -125,6 +158,7 @@ on_reset (gpointer state)
   memcpy (self->image + REGISTER_IDENTITY, "VUCD", 4);
   put (self, REGISTER_VERSION, REGISTER_MAP_VERSION);
   doorbells_reset (self->doorbells);
+  ping_reset (self->ping);
 }
 
 static void
@@ -133,11 +167,12 @@ on_free (gpointer state)
   Registers *self = state;
 
   doorbells_free (self->doorbells);
+  ping_free (self->ping);
   g_free (self);
 }
 
 void
-registers_init (Region *region)
+registers_init (Region *region, ServerCommands *commands)
 {
   Registers *self = g_new0 (Registers, 1);
 
@@ -151,4 +186,5 @@ registers_init (Region *region)
     .state = self,
   };
   self->doorbells = doorbells_new (region);
+  self->ping = ping_new (commands);
 }

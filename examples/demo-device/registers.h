@@ -2,16 +2,18 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * BAR0: the device's 32-bit registers, and behind them the doorbells (doorbells.h).
+ * BAR0: the device's registers, and behind them the doorbells (doorbells.h).
  */
 
 #pragma once
 
 #include "region.h"
+#include "server-commands.h"
 
 #define REGISTERS_SIZE 0x1000
 
-/* Offsets. All registers are little-endian, as PCI wants it. */
+/* Offsets. All registers are little-endian, as PCI wants it, and have 32 bits if nothing else is
+   said. */
 typedef enum
 {
   REGISTER_IDENTITY = 0x000, /* the bytes "VUCD" */
@@ -25,9 +27,16 @@ typedef enum
   REGISTER_KICKS_BY_MESSAGE = 0x024, /* those of the total that were not made by eventfd */
   REGISTER_SHADOW_VALUE = 0x028,     /* last written to the shadow doorbell */
   REGISTER_KICKS = 0x030,            /* one register for each counter of doorbells.h */
+
+  REGISTER_PING_ADDRESS = 0x080,     /* 64 bits; see ping.h */
+  REGISTER_PING_COUNT = 0x088,       /* writing N sends N times DMA_READ */
+  REGISTER_PING_DONE = 0x08c,        /* replies since the last write of a count */
+  REGISTER_PING_ERRNO = 0x090,       /* of the last reply */
+  REGISTER_PING_DATA = 0x098,        /* 64 bits, what was last read */
+  REGISTER_PING_WRITE_COUNT = 0x0a0, /* writing N sends N times DMA_WRITE, with that */
 } Register;
 
 #define REGISTER_MAP_VERSION 0x00010000
 #define ERROR_LATCHED        1u
 
-void registers_init (Region *region);
+void registers_init (Region *region, ServerCommands *commands);

@@ -2,11 +2,12 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * The commands: which there are, how large their payload is, who executes them, and what is said
- * about all the others.
+ * The client's commands: which there are, how large their payload is, who executes them, and what is
+ * said about all the others. And the sockets that they and ours travel on: one, or two if the client
+ * wants a twin.
  *
  * Each command is checked against its row of the table below before its handler sees it. Does not
- * know what is inside the device, or how bytes get on and off the socket.
+ * know what is inside the device, or how bytes get on and off a socket.
  */
 
 #include "server.h"
@@ -14,6 +15,8 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "connection.h"
 #include "negotiation.h"
@@ -22,19 +25,32 @@
 /* So that a client that sends without a pause cannot keep us from noticing a signal. */
 #define MESSAGES_PER_WAKEUP 64
 
+/* More than a socket can hold that nobody writes to any more. */
+#define LAST_MESSAGES 4096
+
+typedef struct
+{
+  Server *server;
+  Connection *connection; /* NULL: there is none */
+  int socket;             /* the connection's, to poll */
+  guint watch;            /* 0: not polled */
+  GIOCondition watched;
+} Channel;
+
 struct _Server
 {
   Device *device;
-  Connection *connection;
-  int socket; /* the connection's, to poll */
-  guint watch;
-  GIOCondition watched;
+  Channel main;
+  Channel twin;     /* of our commands; without it they use the main one */
+  int twin_to_send; /* the client's end, until it has been sent; -1: none */
+  guint pause;      /* a timer; 0: the main channel is served */
+  guint n_commands; /* that were executed */
 
   gboolean negotiated;
   guint32 client_max_msg_fds;
   GError *fatal; /* why the client is thrown out once its reply is sent */
 
-  gboolean verbose;
+  const ServerOptions *options;
   ServerDoneFunc done;
   gpointer user_data;
 };
@@ -51,15 +67,100 @@ typedef struct
   CommandHandler handle;
 } Command;
 
+/* Where our commands go out. */
+static Channel *
+carrier (Server *server)
+{
+  return server->twin.connection != NULL ? &server->twin : &server->main;
+}
+
+static gboolean on_channel_ready (int fd, GIOCondition condition, gpointer user_data);
+
+/* CONDITION 0: do not poll at all, not even for a hang-up. */
+static void
+watch (Channel *channel, GIOCondition condition)
+{
+  if (condition == channel->watched)
+    return;
+  if (channel->watch != 0)
+    g_source_remove (channel->watch);
+  channel->watched = condition;
+  channel->watch = condition == 0
+                     ? 0
+                     : g_unix_fd_add (channel->socket, condition, on_channel_ready, channel);
+}
+
+static void
+open_channel (Server *server, Channel *channel, int socket)
+{
+  *channel = (Channel){
+    .server = server,
+    .connection = connection_new (socket),
+    .socket = socket,
+  };
+  watch (channel, G_IO_IN);
+}
+
+static void
+close_channel (Channel *channel)
+{
+  if (channel->connection == NULL)
+    return;
+  watch (channel, 0);
+  g_clear_pointer (&channel->connection, connection_free);
+}
+
+/* If that fails there is no twin, which any client must cope with. */
+static void
+open_twin (Server *server)
+{
+  int ends[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+    return;
+  open_channel (server, &server->twin, ends[0]);
+  server->twin_to_send = ends[1];
+}
+
+/* Once it was sent only the client must have it: else we would not notice that it closes it. */
+static void
+close_twin_to_send (Server *server)
+{
+  if (server->twin_to_send >= 0)
+    close (server->twin_to_send);
+  server->twin_to_send = -1;
+}
+
+/* The device wants something from its client. Perhaps we are just serving that channel: then it is
+   sent, and polled for the right condition, before this watch comes to anything. */
+static void
+on_command_queued (gpointer user_data)
+{
+  Channel *channel = carrier (user_data);
+
+  if (channel->watch != 0)
+    watch (channel, G_IO_IN | G_IO_OUT);
+}
+
 static int
 on_version (Server *server, Message *message, Reply *reply)
 {
-  if (server->negotiated)
+  Proposal proposal;
+
+  if (server->negotiated
+      || !negotiation_parse (message->payload, message->payload_size, &proposal, &server->fatal))
     return EINVAL;
 
-  server->negotiated = negotiate (message->payload, message->payload_size,
-                                  &server->client_max_msg_fds, reply, &server->fatal);
-  return server->negotiated ? 0 : EINVAL;
+  if (proposal.twin_socket && proposal.max_msg_fds > 0 && !server->options->no_twin_socket)
+    open_twin (server);
+  negotiation_answer (&proposal, server->twin_to_send, reply);
+
+  server->negotiated = TRUE;
+  server->client_max_msg_fds = proposal.max_msg_fds;
+  server_commands_attach (server->device->commands, carrier (server)->connection,
+                          MIN (proposal.max_data_xfer_size, MAX_DATA_XFER_SIZE), on_command_queued,
+                          server);
+  return 0;
 }
 
 static int
@@ -133,10 +234,23 @@ on_dma_unmap (Server *server, Message *message, Reply *reply)
   return dma_unmap (server->device->dma, message);
 }
 
+static gboolean
+on_pause_over (gpointer user_data)
+{
+  Server *server = user_data;
+
+  server->pause = 0;
+  watch (&server->main, G_IO_IN | G_IO_OUT);
+  return G_SOURCE_REMOVE;
+}
+
+/* A real device may have to wait for what it began; its server then serves nothing else. */
 static int
 on_device_reset (Server *server, Message *message G_GNUC_UNUSED, Reply *reply G_GNUC_UNUSED)
 {
   device_reset (server->device);
+  if (server->options->reset_delay > 0)
+    server->pause = g_timeout_add (server->options->reset_delay, on_pause_over, server);
   return 0;
 }
 
@@ -245,119 +359,164 @@ log_command (const Command *command, const Message *message, int error)
               error == 0 ? "done" : g_strerror (error));
 }
 
-static gboolean
-handle_message (Server *server, Message *message, GError **error)
+static void
+log_reply (const Message *message)
+{
+  g_printerr ("demo-device: a reply (command %u, id %u), %zu bytes: %s\n", message->header.command,
+              message->header.id, message->payload_size,
+              message->header.flags & HEADER_ERROR ? g_strerror (message->header.error) : "done");
+}
+
+static void
+handle_command (Server *server, Message *message)
 {
   const Header *header = &message->header;
   const Command *command = find_command (header->command);
-  int result;
+  Connection *connection = server->main.connection;
+  int result = execute (server, command, message, connection_begin_reply (connection));
 
-  /* We send no commands yet, so there is nothing that could be replied to. */
-  if ((header->flags & HEADER_TYPE_MASK) != HEADER_TYPE_COMMAND)
-    {
-      g_set_error (error, PROTOCOL_ERROR, 0, "a message of type %u (flags 0x%x) is not a command",
-                   header->flags & HEADER_TYPE_MASK, header->flags);
-      return FALSE;
-    }
-
-  result = execute (server, command, message, connection_begin_reply (server->connection));
-  if (server->verbose)
+  server->n_commands++;
+  if (server->options->verbose)
     log_command (command, message, result);
   if (!(header->flags & HEADER_NO_REPLY))
-    connection_queue_reply (server->connection, header, result);
-  return TRUE;
+    connection_queue_reply (connection, header, result);
+}
+
+/* Without a twin socket a command may come where a reply is expected: it was on its way when ours
+   was sent. It is executed; the reply will come. */
+static gboolean
+handle_message (Channel *channel, Message *message, GError **error)
+{
+  Server *server = channel->server;
+  guint32 type = message->header.flags & HEADER_TYPE_MASK;
+
+  if (type == HEADER_TYPE_REPLY && channel == carrier (server))
+    {
+      if (server->options->verbose)
+        log_reply (message);
+      return server_commands_handle_reply (server->device->commands, message, error);
+    }
+
+  if (type == HEADER_TYPE_COMMAND && channel == &server->main)
+    {
+      handle_command (server, message);
+      return TRUE;
+    }
+
+  g_set_error (error, PROTOCOL_ERROR, 0,
+               "a message of type %u (command %u, flags 0x%x) came on the %s socket", type,
+               message->header.command, message->header.flags,
+               channel == &server->main ? "main" : "twin");
+  return FALSE;
 }
 
 static ConnectionStatus
-receive_and_handle (Server *server, GError **error)
+receive_and_handle (Channel *channel, GError **error)
 {
   g_auto (Message) message = { .n_fds = 0 };
-  ConnectionStatus status = connection_receive (server->connection, &message, error);
+  ConnectionStatus status = connection_receive (channel->connection, &message, error);
 
-  if (status == CONNECTION_DONE && !handle_message (server, &message, error))
+  if (status == CONNECTION_DONE && !handle_message (channel, &message, error))
     return CONNECTION_BROKEN;
   return status;
 }
 
-/* A reply must be gone before the next command is received. Returns anything but CONNECTION_DONE;
-   after CONNECTION_AGAIN the socket is to be polled for *WAIT_FOR. */
-static ConnectionStatus
-serve (Server *server, GIOCondition *wait_for, GError **error)
+/* All replies have been sent. Returns FALSE if that is the end. */
+static gboolean
+after_replies (Server *server, ConnectionStatus *status, GError **error)
 {
+  close_twin_to_send (server);
+  if (server->fatal != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&server->fatal));
+      *status = CONNECTION_BROKEN;
+      return FALSE;
+    }
+  *status = CONNECTION_CLOSED;
+  return server->n_commands == 0 || server->n_commands != (guint) server->options->drop_after;
+}
+
+/* What is queued must be gone before the next message is received. Returns anything but
+   CONNECTION_DONE; after CONNECTION_AGAIN the socket is to be polled for *WAIT_FOR. */
+static ConnectionStatus
+serve (Channel *channel, guint max_messages, GIOCondition *wait_for, GError **error)
+{
+  Server *server = channel->server;
+
   for (guint n_handled = 0;; n_handled++)
     {
       ConnectionStatus status;
 
+      *wait_for = 0;
+      if (server->pause != 0 && channel == &server->main)
+        return CONNECTION_AGAIN;
+
       *wait_for = G_IO_OUT;
-      status = connection_flush (server->connection, error);
+      status = connection_flush (channel->connection, error);
       if (status != CONNECTION_DONE)
         return status;
 
-      if (server->fatal != NULL)
-        {
-          g_propagate_error (error, g_steal_pointer (&server->fatal));
-          return CONNECTION_BROKEN;
-        }
+      if (channel == &server->main && !after_replies (server, &status, error))
+        return status;
 
       *wait_for = G_IO_IN;
-      if (n_handled == MESSAGES_PER_WAKEUP)
+      if (n_handled == max_messages)
         return CONNECTION_AGAIN;
-      status = receive_and_handle (server, error);
+      status = receive_and_handle (channel, error);
       if (status != CONNECTION_DONE)
         return status;
     }
-}
-
-static gboolean on_socket_ready (int fd, GIOCondition condition, gpointer user_data);
-
-static void
-watch_socket (Server *server, GIOCondition condition)
-{
-  server->watched = condition;
-  server->watch = g_unix_fd_add (server->socket, condition, on_socket_ready, server);
 }
 
 static gboolean
-on_socket_ready (int fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
+on_channel_ready (int fd G_GNUC_UNUSED, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
 {
-  Server *server = user_data;
+  Channel *channel = user_data;
+  Server *server = channel->server;
   g_autoptr (GError) error = NULL;
   GIOCondition wait_for;
+  ConnectionStatus status = serve (channel, MESSAGES_PER_WAKEUP, &wait_for, &error);
 
-  if (serve (server, &wait_for, &error) != CONNECTION_AGAIN)
+  if (status == CONNECTION_AGAIN)
     {
-      server->watch = 0;
-      server->done (error, server->user_data);
-      return G_SOURCE_REMOVE;
+      watch (channel, wait_for);
+      return G_SOURCE_CONTINUE; /* it may be another source by now, then this one has gone */
     }
-  if (wait_for == server->watched)
-    return G_SOURCE_CONTINUE;
 
-  watch_socket (server, wait_for);
-  return G_SOURCE_REMOVE;
+  /* Who leaves closes both sockets; its last posted writes may still be in the other one. */
+  if (status == CONNECTION_CLOSED && channel == &server->twin)
+    serve (&server->main, LAST_MESSAGES, &wait_for, &error);
+  server->done (error, server->user_data);
+  return G_SOURCE_CONTINUE; /* the same */
 }
 
 Server *
-server_new (Device *device, int socket, gboolean verbose, ServerDoneFunc done, gpointer user_data)
+server_new (Device *device,
+            int socket,
+            const ServerOptions *options,
+            ServerDoneFunc done,
+            gpointer user_data)
 {
   Server *server = g_new0 (Server, 1);
 
   server->device = device;
-  server->connection = connection_new (socket);
-  server->socket = socket;
-  server->verbose = verbose;
+  server->twin_to_send = -1;
+  server->options = options;
   server->done = done;
   server->user_data = user_data;
-  watch_socket (server, G_IO_IN);
+  open_channel (server, &server->main, socket);
   return server;
 }
 
 void
 server_free (Server *server)
 {
-  if (server->watch != 0)
-    g_source_remove (server->watch);
-  connection_free (server->connection);
+  server_commands_detach (server->device->commands);
+  if (server->pause != 0)
+    g_source_remove (server->pause);
+  close_channel (&server->main);
+  close_channel (&server->twin);
+  close_twin_to_send (server);
   g_clear_error (&server->fatal);
   g_free (server);
 }

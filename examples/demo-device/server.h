@@ -16,11 +16,18 @@ typedef struct _Server Server;
    server may be freed from inside it. */
 typedef void (*ServerDoneFunc) (const GError *error, gpointer user_data);
 
-/* Takes the connected SOCKET over; DEVICE must outlive the server. If VERBOSE, every command is a
-   line on standard error. */
+typedef struct
+{
+  gboolean verbose; /* every command is a line on standard error */
+  gboolean no_twin_socket;
+  int reset_delay; /* milliseconds, for which nothing but the twin socket is served */
+  int drop_after;  /* commands; 0: never */
+} ServerOptions;
+
+/* Takes the connected SOCKET over; DEVICE and OPTIONS must outlive the server. */
 Server *server_new (Device *device,
                     int socket,
-                    gboolean verbose,
+                    const ServerOptions *options,
                     ServerDoneFunc done,
                     gpointer user_data);
 void server_free (Server *server);
