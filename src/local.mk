@@ -52,12 +52,19 @@ transport_sources = \
 session_sources = \
   src/session/call.h \
   src/session/inbox.c \
+  src/session/link.c \
+  src/session/loop.c \
   src/session/outbox.c \
   src/session/pending.c \
   src/session/pending.h \
+  src/session/service.h \
+  src/session/serving.c \
   src/session/session-private.h \
   src/session/session.c \
-  src/session/session.h
+  src/session/session.h \
+  src/session/task.c \
+  src/session/task.h \
+  src/session/watch.c
 
 access_sources = \
   src/access/io-fd-kind.c \
@@ -70,16 +77,24 @@ access_sources = \
 device_sources = \
   src/device/config.c \
   src/device/config.h \
+  src/device/connect.c \
   src/device/device-private.h \
   src/device/device.c \
-  src/device/handshake.c \
+  src/device/io-fds-query.c \
+  src/device/io-fds-query.h \
   src/device/io-fds.c \
   src/device/irq.c \
+  src/device/loop.c \
   src/device/mapping.c \
+  src/device/operation.c \
+  src/device/operation.h \
   src/device/query.c \
   src/device/query.h \
+  src/device/reconnect.c \
   src/device/region.c \
-  src/device/reset.c
+  src/device/reset.c \
+  src/device/shape.c \
+  src/device/shape.h
 
 # All floors, with their private symbols still visible: unit tests link this one.
 noinst_LTLIBRARIES += src/libvuc-internal.la

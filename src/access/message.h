@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * An access to a region that travels as messages.  Any thread.
+ * An access to a region that travels as messages: a task.  Any thread.
  */
 
 #ifndef VUC_MESSAGE_H
@@ -10,26 +10,32 @@
 
 #include <glib.h>
 
-#include "session/session.h"
+#include "session/task.h"
 #include "wire/region-access.h"
 
-/* Both split into messages of at most chunk bytes of data and wait for the last, all within the
- * deadline.  The range was checked: it lies inside the region. */
-gboolean vuc_message_read (VucSession *session,
-                           guint32 region,
-                           guint64 offset,
-                           guint8 *data,
-                           gsize count,
-                           gsize chunk,
-                           gint64 deadline,
-                           GError **error);
-gboolean vuc_message_write (VucSession *session,
-                            guint32 region,
-                            guint64 offset,
-                            const guint8 *data,
-                            gsize count,
-                            gsize chunk,
-                            gint64 deadline,
-                            GError **error);
+typedef struct
+{
+  VucTask task;
+  VucRegionAccess access; /* the part that is under way */
+  guint8 *data;           /* of that part */
+  gsize left;             /* bytes, that part included */
+  gsize chunk;
+  guint8 reply[VUC_REGION_ACCESS_SIZE];
+  VucCall call;
+} VucTransfer;
+
+/*
+ * command: REGION_READ or REGION_WRITE, of messages of at most chunk bytes of data.  The range was
+ * checked: it lies inside the region.  Only a read touches data.
+ */
+void vuc_transfer_init (VucTransfer *transfer,
+                        VucSession *session,
+                        guint16 command,
+                        guint32 region,
+                        guint64 offset,
+                        void *data,
+                        gsize count,
+                        gsize chunk,
+                        gint64 deadline);
 
 #endif /* VUC_MESSAGE_H */

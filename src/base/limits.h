@@ -53,8 +53,21 @@
  * holds one of 65,536 ids. */
 #define VUC_LIMIT_ABANDONED 256
 
-/* Commands that wait for their reply at the same time. */
-#define VUC_LIMIT_PENDING 4096
+/* Commands that wait for their reply at the same time: as many as there may be asynchronous
+ * operations, and half a dozen blocked threads for each of a large machine's processors. */
+#define VUC_LIMIT_PENDING 8192
+
+/* Asynchronous operations of a device at the same time. */
+#define VUC_LIMIT_OPERATIONS 4096
+
+/* Bytes of commands that wait until the server reads: the least and the most that can be set, and
+ * the default, which is 16 of the largest writes. */
+#define VUC_LIMIT_QUEUED_BYTES_MIN     4096
+#define VUC_LIMIT_QUEUED_BYTES_MAX     (1024 * 1024 * 1024)
+#define VUC_LIMIT_QUEUED_BYTES_DEFAULT (16 * 1024 * 1024)
+
+/* Messages of one device that a loop deals with before others have their turn. */
+#define VUC_LIMIT_MESSAGES_PER_WAKEUP 64
 
 /* Bytes of reply buffers at a time while many indexes are asked for again because their first
  * buffer was too small: each may want up to VUC_LIMIT_ARGSZ. */
@@ -62,5 +75,9 @@
 
 /* Milliseconds: the ordinary deadline. */
 #define VUC_LIMIT_TIMEOUT_DEFAULT_MS 5000
+
+/* Milliseconds: the pauses before attempts to reconnect. */
+#define VUC_LIMIT_RECONNECT_MIN_DEFAULT_MS 100
+#define VUC_LIMIT_RECONNECT_MAX_DEFAULT_MS 10000
 
 #endif /* VUC_LIMITS_H */

@@ -21,43 +21,54 @@ static const VucSettings defaults = {
   .long_timeout_ms = 0,
   .max_msg_fds = VUC_LIMIT_MSG_FDS,
   .max_write_size = VUC_LIMIT_WRITE_SIZE_DEFAULT,
+  .max_operations = VUC_LIMIT_OPERATIONS,
+  .max_queued_bytes = VUC_LIMIT_QUEUED_BYTES_DEFAULT,
   .max_regions = VUC_LIMIT_REGIONS_DEFAULT,
   .max_irqs = VUC_LIMIT_IRQS_DEFAULT,
   .max_irq_count = VUC_LIMIT_IRQ_COUNT_DEFAULT,
+  .reconnect_min_ms = VUC_LIMIT_RECONNECT_MIN_DEFAULT_MS,
+  .reconnect_max_ms = VUC_LIMIT_RECONNECT_MAX_DEFAULT_MS,
   .allow_unsealed_files = FALSE,
-  .trace = NULL,
+  .twin_socket = TRUE,
+  .auto_reconnect = FALSE,
+  .reset_on_reconnect = FALSE,
+  .hooks = { NULL },
 };
 
-static VucTrace *
-trace_ref (VucTrace *trace)
+static VucHook *
+hook_ref (VucHook *hook)
 {
-  if (trace != NULL)
-    g_atomic_int_inc (&trace->ref_count);
-  return trace;
+  if (hook != NULL)
+    g_atomic_int_inc (&hook->ref_count);
+  return hook;
 }
 
 static void
-trace_unref (VucTrace *trace)
+hook_unref (VucHook *hook)
 {
-  if (trace == NULL || !g_atomic_int_dec_and_test (&trace->ref_count))
+  if (hook == NULL || !g_atomic_int_dec_and_test (&hook->ref_count))
     return;
-  if (trace->destroy != NULL)
-    trace->destroy (trace->user_data);
-  g_free (trace);
+  if (hook->destroy != NULL)
+    hook->destroy (hook->user_data);
+  g_free (hook);
 }
 
 void
 vuc_settings_init (VucSettings *settings, const VucConfig *config)
 {
   *settings = config != NULL ? config->settings : defaults;
-  trace_ref (settings->trace);
+  for (gsize i = 0; i < VUC_N_HOOKS; i++)
+    hook_ref (settings->hooks[i]);
 }
 
 void
 vuc_settings_clear (VucSettings *settings)
 {
-  trace_unref (settings->trace);
-  settings->trace = NULL;
+  for (gsize i = 0; i < VUC_N_HOOKS; i++)
+    {
+      hook_unref (settings->hooks[i]);
+      settings->hooks[i] = NULL;
+    }
 }
 
 VucConfig *
@@ -117,47 +128,67 @@ DEFINE_NUMBER (timeout_ms, 1, VUC_TIMEOUT_MAX_MS)
 DEFINE_NUMBER (long_timeout_ms, 0, VUC_TIMEOUT_MAX_MS)
 DEFINE_NUMBER (max_msg_fds, 1, VUC_LIMIT_MSG_FDS)
 DEFINE_NUMBER (max_write_size, 8, VUC_LIMIT_WRITE_SIZE_MAX)
+DEFINE_NUMBER (max_operations, 1, VUC_LIMIT_OPERATIONS)
+DEFINE_NUMBER (max_queued_bytes, VUC_LIMIT_QUEUED_BYTES_MIN, VUC_LIMIT_QUEUED_BYTES_MAX)
 DEFINE_NUMBER (max_regions, 1, VUC_LIMIT_REGIONS_MAX)
 DEFINE_NUMBER (max_irqs, 1, VUC_LIMIT_IRQS_MAX)
 DEFINE_NUMBER (max_irq_count, 1, VUC_LIMIT_IRQ_COUNT_MAX)
+DEFINE_NUMBER (reconnect_min_ms, 1, VUC_TIMEOUT_MAX_MS)
+DEFINE_NUMBER (reconnect_max_ms, 1, VUC_TIMEOUT_MAX_MS)
 
-void
-vuc_config_set_allow_unsealed_files (VucConfig *config, gboolean allow)
+/* A switch: setter and getter. */
+#define DEFINE_SWITCH(name)                                                           \
+  void vuc_config_set_##name (VucConfig *config, gboolean on)                                  \
+  {                                                                                                \
+    g_return_if_fail (config != NULL);                                                             \
+                                                                                                   \
+    config->settings.name = on;                                                                 \
+  }                                                                                                \
+                                                                                                   \
+  gboolean vuc_config_get_##name (const VucConfig *config)                                     \
+  {                                                                                                \
+    g_return_val_if_fail (config != NULL, defaults.name);                                       \
+                                                                                                   \
+    return config->settings.name;                                                               \
+  }
+
+DEFINE_SWITCH (allow_unsealed_files)
+DEFINE_SWITCH (twin_socket)
+DEFINE_SWITCH (auto_reconnect)
+DEFINE_SWITCH (reset_on_reconnect)
+
+static void
+set_hook (VucConfig *config,
+          VucHookKind kind,
+          VucHookFunc func,
+          gpointer user_data,
+          GDestroyNotify destroy)
 {
-  g_return_if_fail (config != NULL);
-
-  config->settings.allow_unsealed_files = allow;
-}
-
-gboolean
-vuc_config_get_allow_unsealed_files (const VucConfig *config)
-{
-  g_return_val_if_fail (config != NULL, FALSE);
-
-  return config->settings.allow_unsealed_files;
-}
-
-void
-vuc_config_set_message_func (VucConfig *config,
-                             VucMessageFunc func,
-                             gpointer user_data,
-                             GDestroyNotify destroy)
-{
-  VucTrace *trace = NULL;
-
-  g_return_if_fail (config != NULL);
+  VucHook *hook = NULL;
 
   if (func != NULL)
     {
-      trace = g_new (VucTrace, 1);
-      *trace = (VucTrace){
-        .ref_count = 1, .func = func, .user_data = user_data, .destroy = destroy
-      };
+      hook = g_new (VucHook, 1);
+      *hook = (VucHook){ .ref_count = 1, .func = func, .user_data = user_data, .destroy = destroy };
     }
   else if (destroy != NULL)
     {
       destroy (user_data);
     }
-  trace_unref (config->settings.trace);
-  config->settings.trace = trace;
+  hook_unref (config->settings.hooks[kind]);
+  config->settings.hooks[kind] = hook;
 }
+
+/* A function of the user's: its setter. */
+#define DEFINE_HOOK(name, kind, Type)                                                              \
+  void vuc_config_set_##name (VucConfig *config, Type func, gpointer user_data,                    \
+                              GDestroyNotify destroy)                                              \
+  {                                                                                                \
+    g_return_if_fail (config != NULL);                                                             \
+                                                                                                   \
+    set_hook (config, kind, (VucHookFunc) func, user_data, destroy);                                \
+  }
+
+DEFINE_HOOK (message_func, VUC_HOOK_MESSAGE, VucMessageFunc)
+DEFINE_HOOK (reopen_func, VUC_HOOK_REOPEN, VucReopenFunc)
+DEFINE_HOOK (event_func, VUC_HOOK_EVENT, VucEventFunc)

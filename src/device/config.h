@@ -10,14 +10,24 @@
 
 #include <vfio-user-client/vuc-config.h>
 
-/* Who sees the messages: shared by a configuration and the devices made with it. */
+typedef void (*VucHookFunc) (void); /* cast to what it is before it is called */
+
+/* A function of the user's: shared by a configuration and the devices made with it. */
 typedef struct
 {
   gint ref_count;
-  VucMessageFunc func;
+  VucHookFunc func;
   gpointer user_data;
   GDestroyNotify destroy;
-} VucTrace;
+} VucHook;
+
+typedef enum
+{
+  VUC_HOOK_MESSAGE, /* VucMessageFunc */
+  VUC_HOOK_REOPEN,  /* VucReopenFunc */
+  VUC_HOOK_EVENT,   /* VucEventFunc */
+  VUC_N_HOOKS
+} VucHookKind;
 
 /* Units and ranges are those of the setters. */
 typedef struct
@@ -26,11 +36,18 @@ typedef struct
   guint long_timeout_ms;
   guint max_msg_fds;
   guint max_write_size;
+  guint max_operations;
+  guint max_queued_bytes;
   guint max_regions;
   guint max_irqs;
   guint max_irq_count;
+  guint reconnect_min_ms;
+  guint reconnect_max_ms;
   gboolean allow_unsealed_files;
-  VucTrace *trace; /* or NULL; a reference is held */
+  gboolean twin_socket;
+  gboolean auto_reconnect;
+  gboolean reset_on_reconnect;
+  VucHook *hooks[VUC_N_HOOKS]; /* or NULL; a reference is held */
 } VucSettings;
 
 /* A copy of what config says, or of the defaults if it is NULL. */

@@ -2,8 +2,11 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * What the files of this floor share.  All but what says otherwise is written while connecting, by
- * one thread, and constant from then on.
+ * What the files of this floor share.
+ *
+ * A device has two counts.  ref_count is the callers': when it falls to zero the device is closed,
+ * and everything under way is delivered.  holds are of those who only need the memory: the callers
+ * together, each asynchronous operation, the source of a main context.
  */
 
 #ifndef VUC_DEVICE_PRIVATE_H
@@ -12,59 +15,65 @@
 #include <vfio-user-client/vfio-user-client.h>
 
 #include "device/config.h"
+#include "device/shape.h"
 #include "session/session.h"
-
-/* The answer to DEVICE_GET_REGION_IO_FDS, kept from the first time on. */
-typedef struct
-{
-  gboolean known;
-  VucIoFd *entries;
-  gsize n_entries;
-  int *fds; /* what the entries' descriptors are taken from; -1 where unused */
-  guint n_fds;
-  int remote_errno;
-} VucRegionIoFdsKept;
-
-typedef struct
-{
-  VucRegionInfo info;
-  VucRegionArea *areas;
-  int *fds; /* what the areas' descriptors are taken from */
-  guint n_fds;
-  gboolean port_io;          /* guarded by io_fds_lock */
-  VucRegionIoFdsKept io_fds; /* likewise; constant once known */
-} VucRegion;
+#include "session/task.h"
 
 struct _VucDevice
 {
   gint ref_count; /* atomic */
+  gint holds;     /* atomic */
+
+  /* Constant. */
   VucSettings settings;
   VucSession *session;
-  VucDeviceInfo info;
-  VucPeerCredentials peer;
-  VucRegion *regions; /* info.num_regions of them */
-  VucIrqInfo *irqs;   /* info.num_irqs of them */
-  GMutex io_fds_lock; /* a leaf: nothing is called with it held */
+  char *path; /* NULL: made from a descriptor */
+
+  gint is_known;  /* atomic: the shape can be looked at; it is constant then, but for what says so */
+  VucShape shape;
+
+  GMutex lock; /* a leaf: nothing is called with it held; guards what follows, and port_io and io_fds
+                * of regions */
+  int first_socket; /* the caller's descriptor, duplicated, until it is used; else -1 */
+  guint64 generation;
+  GSource *source;        /* of the context that it is attached to, or NULL */
+  gboolean reconnects;    /* it does so by itself just now */
+  VucOperation reconnect; /* what is under way then, or 0 */
+  gboolean closed;        /* by the caller, who has not connected it again */
+  GSList *peers;          /* credentials that were handed out, the newest first */
 };
 
-/* By when a call that begins now must be complete; the second is for what may legally take long. */
+/* Keeps the memory. */
+VucDevice *vuc_device_hold (VucDevice *device);
+void vuc_device_release (VucDevice *device);
+
+/* A reference, unless the last one is gone. */
+gboolean vuc_device_ref_if_alive (VucDevice *device);
+
+/* By when an operation that begins now must be complete; the second is for what may legally take
+ * long. */
 gint64 vuc_device_deadline (const VucDevice *device);
 gint64 vuc_device_long_deadline (const VucDevice *device);
 
-/* The region, or NULL with VUC_ERROR_INVALID_ARGUMENT. */
+/* The region, or NULL with an error. */
 VucRegion *vuc_device_find_region (VucDevice *device, guint32 region, GError **error);
 
-/* A decoder's error: if the server broke the protocol the session ends with it. */
-void vuc_device_note_error (VucDevice *device, const GError *error);
+/* A decoder's error: if the server broke the protocol the connection ends with it. */
+void vuc_device_note_error (VucTask *task, const GError *error);
 
-/* Takes all descriptors out of a set. */
-int *vuc_device_steal_fds (VucFdSet *set, guint *n_fds);
-void vuc_device_close_fds (int *fds, guint n_fds);
+/* --- reconnect.c: what happens to a device by itself (VucCallback) --- */
 
-/* handshake.c: VERSION */
-gboolean vuc_handshake (VucDevice *device, gint64 deadline, GError **error);
+/* The connection was lost: tells the caller, and begins to reconnect if it shall. */
+void vuc_device_on_lost (VucDevice *device,
+                         VucOperation operation,
+                         const GError *error,
+                         gpointer user_data);
+void vuc_device_on_reconnected (VucDevice *device,
+                                VucOperation operation,
+                                const GError *error,
+                                gpointer user_data);
 
-/* io-fds.c */
-void vuc_region_io_fds_kept_clear (VucRegionIoFdsKept *kept);
+/* The caller closes the device: no more attempts. */
+void vuc_device_stop_reconnecting (VucDevice *device);
 
 #endif /* VUC_DEVICE_PRIVATE_H */

@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "device/device-private.h"
-#include "device/query.h"
+#include "device/operation.h"
 #include "transport/connect.h"
 #include "wire/header.h"
 #include "wire/print.h"
@@ -42,7 +41,7 @@ G_STATIC_ASSERT (VUC_IRQ_NORESIZE == VFIO_IRQ_INFO_NORESIZE);
 static void
 trace_message (gboolean sent, const guint8 *bytes, gsize size, guint n_fds, gpointer user_data)
 {
-  const VucTrace *trace = user_data;
+  const VucHook *hook = user_data;
   g_autofree char *text = vuc_print_message (bytes, size, n_fds);
   VucMessageEvent event = {
     .direction = sent ? VUC_MESSAGE_SENT : VUC_MESSAGE_RECEIVED,
@@ -55,80 +54,65 @@ trace_message (gboolean sent, const guint8 *bytes, gsize size, guint n_fds, gpoi
   /* What is sent and received has a sound header. */
   if (vuc_header_decode (bytes, G_MAXUINT32, &header, NULL))
     event.size = header.size;
-  trace->func (&event, trace->user_data);
+  ((VucMessageFunc) hook->func) (&event, hook->user_data);
 }
 
 static VucSession *
-open_session (int socket, const VucSettings *settings, GError **error)
+make_session (VucDevice *device)
 {
-  VucSessionOptions options = {
+  const VucSettings *settings = &device->settings;
+  VucHook *trace = settings->hooks[VUC_HOOK_MESSAGE];
+
+  return vuc_session_new (&(VucSessionOptions){
+    .device = device,
     .max_msg_fds = settings->max_msg_fds,
     .timeout_ms = settings->timeout_ms,
-    .trace = settings->trace != NULL ? trace_message : NULL,
-    .trace_data = settings->trace,
-  };
-
-  return vuc_session_new (socket, &options, error);
+    .max_operations = settings->max_operations,
+    .max_queued_bytes = settings->max_queued_bytes,
+    .trace = trace != NULL ? trace_message : NULL,
+    .trace_data = trace,
+    .lost = vuc_device_on_lost,
+  });
 }
 
-/* Makes a device of a connected socket, which is closed if that fails. */
-static gboolean
-set_up (VucDevice *device, int socket, gint64 deadline, GError **error)
-{
-  struct ucred credentials;
-
-  device->session = open_session (socket, &device->settings, error);
-  if (device->session == NULL || !vuc_connect_get_peer (socket, &credentials, error))
-    return FALSE;
-
-  device->peer = (VucPeerCredentials){ .pid = credentials.pid,
-                                       .uid = credentials.uid,
-                                       .gid = credentials.gid };
-  return vuc_handshake (device, deadline, error) && vuc_query_all (device, deadline, error);
-}
+/* --- Its life --- */
 
 static VucDevice *
-device_new (VucConfig *config)
+device_new (const char *path, VucConfig *config)
 {
   VucDevice *device = g_new0 (VucDevice, 1);
 
   device->ref_count = 1;
+  device->holds = 1;
+  device->first_socket = -1;
+  device->path = g_strdup (path);
   vuc_settings_init (&device->settings, config);
-  g_mutex_init (&device->io_fds_lock);
+  g_mutex_init (&device->lock);
+  device->session = make_session (device);
   return device;
 }
 
 VucDevice *
-vuc_device_connect (const char *path, VucConfig *config, GError **error)
+vuc_device_hold (VucDevice *device)
 {
-  g_autoptr (VucDevice) device = NULL;
-  gint64 deadline;
-  int socket;
-
-  g_return_val_if_fail (path != NULL, NULL);
-  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
-
-  device = device_new (config);
-  deadline = vuc_device_deadline (device);
-  socket = vuc_connect_path (path, deadline, error);
-  if (socket < 0 || !set_up (device, socket, deadline, error))
-    return NULL;
-  return g_steal_pointer (&device);
+  g_atomic_int_inc (&device->holds);
+  return device;
 }
 
-VucDevice *
-vuc_device_connect_fd (int fd, VucConfig *config, GError **error)
+void
+vuc_device_release (VucDevice *device)
 {
-  g_autoptr (VucDevice) device = NULL;
-  int socket;
-
-  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
-
-  device = device_new (config);
-  socket = vuc_connect_adopt (fd, error);
-  if (socket < 0 || !set_up (device, socket, vuc_device_deadline (device), error))
-    return NULL;
-  return g_steal_pointer (&device);
+  if (!g_atomic_int_dec_and_test (&device->holds))
+    return;
+  vuc_session_free (device->session);
+  vuc_shape_clear (&device->shape);
+  if (device->first_socket >= 0)
+    close (device->first_socket);
+  g_slist_free_full (device->peers, g_free);
+  g_mutex_clear (&device->lock);
+  vuc_settings_clear (&device->settings);
+  g_free (device->path);
+  g_free (device);
 }
 
 VucDevice *
@@ -140,18 +124,31 @@ vuc_device_ref (VucDevice *device)
   return device;
 }
 
-static void
-free_regions (VucDevice *device)
+gboolean
+vuc_device_ref_if_alive (VucDevice *device)
 {
-  for (guint32 i = 0; device->regions != NULL && i < device->info.num_regions; i++)
+  for (;;)
     {
-      VucRegion *region = &device->regions[i];
+      gint count = g_atomic_int_get (&device->ref_count);
 
-      vuc_device_close_fds (region->fds, region->n_fds);
-      g_free (region->areas);
-      vuc_region_io_fds_kept_clear (&region->io_fds);
+      if (count == 0)
+        return FALSE;
+      if (g_atomic_int_compare_and_exchange (&device->ref_count, count, count + 1))
+        return TRUE;
     }
-  g_free (device->regions);
+}
+
+/* Everything that is under way ends, and is delivered here.  There is still one reference, so that
+ * callbacks may take more and give them back. */
+static void
+shut_down (VucDevice *device)
+{
+  g_autoptr (GError) cause = NULL;
+
+  vuc_fail (&cause, VUC_ERROR_DISCONNECTED, "the last reference to the device went");
+  vuc_device_detach (device);
+  vuc_device_stop_reconnecting (device);
+  vuc_session_shut_down (device->session, cause);
 }
 
 void
@@ -159,42 +156,229 @@ vuc_device_unref (VucDevice *device)
 {
   g_return_if_fail (device != NULL);
 
-  if (!g_atomic_int_dec_and_test (&device->ref_count))
-    return;
-  if (device->session != NULL)
-    vuc_session_free (device->session);
-  free_regions (device);
-  g_free (device->irqs);
-  g_mutex_clear (&device->io_fds_lock);
-  vuc_settings_clear (&device->settings);
-  g_free (device);
+  for (;;)
+    {
+      gint count = g_atomic_int_get (&device->ref_count);
+
+      if (count == 1)
+        break;
+      if (g_atomic_int_compare_and_exchange (&device->ref_count, count, count - 1))
+        return;
+    }
+
+  shut_down (device);
+  if (g_atomic_int_dec_and_test (&device->ref_count))
+    vuc_device_release (device);
 }
 
 void
 vuc_device_close (VucDevice *device)
 {
+  g_autoptr (VucDevice) in_use = NULL;
   g_autoptr (GError) cause = NULL;
+  gboolean attached;
 
   g_return_if_fail (device != NULL);
 
+  in_use = vuc_device_ref (device);
   vuc_fail (&cause, VUC_ERROR_DISCONNECTED, "the device was closed");
+  vuc_device_stop_reconnecting (device);
   vuc_session_end (device->session, cause);
+
+  g_mutex_lock (&device->lock);
+  attached = device->source != NULL;
+  g_mutex_unlock (&device->lock);
+  if (!attached)
+    vuc_session_deliver_all (device->session);
+}
+
+/* --- Connecting --- */
+
+static void
+adopt_first_socket (VucDevice *device, int fd, GError **error)
+{
+  device->first_socket = vuc_connect_adopt (fd, error);
+}
+
+VucDevice *
+vuc_device_connect (const char *path, VucConfig *config, GError **error)
+{
+  g_autoptr (VucDevice) device = NULL;
+
+  g_return_val_if_fail (path != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  device = device_new (path, config);
+  if (!vuc_device_connect_now (device, error))
+    return NULL;
+  return g_steal_pointer (&device);
+}
+
+VucDevice *
+vuc_device_connect_fd (int fd, VucConfig *config, GError **error)
+{
+  g_autoptr (VucDevice) device = NULL;
+
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  device = device_new (NULL, config);
+  adopt_first_socket (device, fd, error);
+  if (device->first_socket < 0 || !vuc_device_connect_now (device, error))
+    return NULL;
+  return g_steal_pointer (&device);
+}
+
+VucDevice *
+vuc_device_connect_async (const char *path,
+                          VucConfig *config,
+                          VucOperation *operation,
+                          VucCallback callback,
+                          gpointer user_data,
+                          GDestroyNotify destroy)
+{
+  VucReceiver receiver = { callback, user_data, destroy };
+  VucDevice *device;
+  VucOperation number;
+
+  g_return_val_if_fail (path != NULL, NULL);
+
+  device = device_new (path, config);
+  number = vuc_device_connect_later (device, &receiver);
+  if (operation != NULL)
+    *operation = number;
+  return device;
+}
+
+VucDevice *
+vuc_device_connect_fd_async (int fd,
+                             VucConfig *config,
+                             VucOperation *operation,
+                             VucCallback callback,
+                             gpointer user_data,
+                             GDestroyNotify destroy)
+{
+  VucReceiver receiver = { callback, user_data, destroy };
+  VucDevice *device = device_new (NULL, config);
+  GError *error = NULL;
+  VucOperation number;
+
+  adopt_first_socket (device, fd, &error);
+  if (error != NULL)
+    number = vuc_device_start_failed (device, error, &receiver);
+  else
+    number = vuc_device_connect_later (device, &receiver);
+  if (operation != NULL)
+    *operation = number;
+  return device;
+}
+
+static void
+note_wanted (VucDevice *device)
+{
+  g_mutex_lock (&device->lock);
+  device->closed = FALSE;
+  g_mutex_unlock (&device->lock);
+}
+
+gboolean
+vuc_device_reconnect (VucDevice *device, GError **error)
+{
+  g_autoptr (VucDevice) in_use = NULL;
+
+  g_return_val_if_fail (device != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  in_use = vuc_device_ref (device);
+  note_wanted (device);
+  return vuc_device_connect_now (device, error);
+}
+
+VucOperation
+vuc_device_reconnect_async (VucDevice *device,
+                            VucCallback callback,
+                            gpointer user_data,
+                            GDestroyNotify destroy)
+{
+  VucReceiver receiver = { callback, user_data, destroy };
+
+  g_return_val_if_fail (device != NULL, 0);
+
+  note_wanted (device);
+  return vuc_device_connect_later (device, &receiver);
+}
+
+/* --- What is known --- */
+
+VucDeviceState
+vuc_device_get_state (VucDevice *device)
+{
+  gboolean connecting;
+
+  g_return_val_if_fail (device != NULL, VUC_DEVICE_LOST);
+
+  switch (vuc_session_get_state (device->session, &connecting))
+    {
+    case VUC_SESSION_CONNECTED:
+      return VUC_DEVICE_CONNECTED;
+    case VUC_SESSION_NEW:
+      return connecting ? VUC_DEVICE_CONNECTING : VUC_DEVICE_LOST;
+    default:
+      return connecting ? VUC_DEVICE_RECONNECTING : VUC_DEVICE_LOST;
+    }
+}
+
+guint64
+vuc_device_get_generation (VucDevice *device)
+{
+  guint64 generation;
+
+  g_return_val_if_fail (device != NULL, 0);
+
+  g_mutex_lock (&device->lock);
+  generation = device->generation;
+  g_mutex_unlock (&device->lock);
+  return generation;
 }
 
 const VucDeviceInfo *
 vuc_device_get_info (VucDevice *device)
 {
+  static const VucDeviceInfo nothing;
+
   g_return_val_if_fail (device != NULL, NULL);
 
-  return &device->info;
+  return g_atomic_int_get (&device->is_known) ? &device->shape.info : &nothing;
 }
 
+typedef struct
+{
+  VucPeerCredentials credentials;
+  guint64 generation;
+} Peer;
+
+/* Each answer stays, as it was handed out. */
 const VucPeerCredentials *
 vuc_device_get_peer_credentials (VucDevice *device)
 {
+  struct ucred credentials = { .pid = 0, .uid = (uid_t) -1, .gid = (gid_t) -1 };
+  Peer *peer;
+
   g_return_val_if_fail (device != NULL, NULL);
 
-  return &device->peer;
+  (void) vuc_session_get_peer (device->session, &credentials, NULL);
+  g_mutex_lock (&device->lock);
+  peer = device->peers != NULL ? device->peers->data : NULL;
+  if (peer == NULL || peer->generation != device->generation)
+    {
+      peer = g_new0 (Peer, 1);
+      peer->generation = device->generation;
+      peer->credentials = (VucPeerCredentials){ .pid = credentials.pid,
+                                                .uid = credentials.uid,
+                                                .gid = credentials.gid };
+      device->peers = g_slist_prepend (device->peers, peer);
+    }
+  g_mutex_unlock (&device->lock);
+  return &peer->credentials;
 }
 
 gint64
@@ -212,27 +396,8 @@ vuc_device_long_deadline (const VucDevice *device)
 }
 
 void
-vuc_device_note_error (VucDevice *device, const GError *error)
+vuc_device_note_error (VucTask *task, const GError *error)
 {
   if (g_error_matches (error, VUC_ERROR, VUC_ERROR_PROTOCOL))
-    vuc_session_end (device->session, error);
-}
-
-int *
-vuc_device_steal_fds (VucFdSet *set, guint *n_fds)
-{
-  int *fds = g_new (int, set->count);
-
-  *n_fds = set->count;
-  for (guint i = 0; i < set->count; i++)
-    fds[i] = vuc_fd_set_steal (set, i);
-  return fds;
-}
-
-void
-vuc_device_close_fds (int *fds, guint n_fds)
-{
-  for (guint i = 0; i < n_fds; i++)
-    vuc_fd_close_received (fds[i]);
-  g_free (fds);
+    vuc_session_end_by (task, error);
 }

@@ -12,5 +12,7 @@ vuc_device_get_irq_info (VucDevice *device, guint32 irq)
 {
   g_return_val_if_fail (device != NULL, NULL);
 
-  return irq < device->info.num_irqs ? &device->irqs[irq] : NULL;
+  if (!g_atomic_int_get (&device->is_known) || irq >= device->shape.info.num_irqs)
+    return NULL;
+  return &device->shape.irqs[irq];
 }

@@ -3,7 +3,7 @@
 
 /*
  * Reading all information about a device while connecting (protocol, "Device, region and IRQ
- * information").  Runs once, on the thread that connects.
+ * information").  Runs as part of the connecting task, on any thread, never on two at a time.
  *
  * The number of round trips does not depend on the number of regions: DEVICE_GET_INFO is one; all
  * regions and interrupts are asked for at once, in one more; those regions whose reply needs more
@@ -19,7 +19,6 @@
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "wire/device-info.h"
 #include "wire/irq-info.h"
 #include "wire/region-info.h"
 
@@ -40,7 +39,7 @@ typedef struct
 } Query;
 
 static Query *
-query_new (guint16 command, guint32 index, guint32 argsz, gint64 deadline)
+query_new (guint16 command, guint32 index, guint32 argsz)
 {
   Query *query = g_new (Query, 1);
 
@@ -49,7 +48,7 @@ query_new (guint16 command, guint32 index, guint32 argsz, gint64 deadline)
   query->argsz = argsz;
   query->reply = NULL;
   vuc_fd_set_init (&query->fds);
-  vuc_call_init (&query->call, command, deadline);
+  vuc_call_init (&query->call, command);
   if (command == VUC_COMMAND_DEVICE_GET_REGION_INFO)
     {
       vuc_region_info_encode (index, argsz, query->call.request);
@@ -78,9 +77,9 @@ query_free (gpointer data)
 }
 
 static void
-keep_region (VucDevice *device, Query *query, const VucRegionInfoReply *reply)
+keep_region (VucShape *shape, Query *query, const VucRegionInfoReply *reply)
 {
-  VucRegion *region = &device->regions[query->index];
+  VucRegion *region = &shape->regions[query->index];
 
   region->info.flags = reply->flags;
   region->info.caps = reply->caps;
@@ -91,7 +90,7 @@ keep_region (VucDevice *device, Query *query, const VucRegionInfoReply *reply)
   if (reply->n_areas == 0)
     return; /* the descriptors are closed with the query */
 
-  region->fds = vuc_device_steal_fds (&query->fds, &region->n_fds);
+  region->fds = vuc_shape_steal_fds (&query->fds, &region->n_fds);
   region->areas = g_new (VucRegionArea, reply->n_areas);
   for (guint i = 0; i < reply->n_areas; i++)
     {
@@ -106,64 +105,80 @@ keep_region (VucDevice *device, Query *query, const VucRegionInfoReply *reply)
   region->info.n_areas = reply->n_areas;
 }
 
-/* again: where to note that this region wants a larger reply; NULL if it may not ask again. */
 static gboolean
-handle_region (VucDevice *device, Query *query, GPtrArray *again, GError **error)
+handle_region (VucQueries *queries, Query *query, GError **error)
 {
   g_auto (VucRegionInfoReply) reply = { 0 };
 
   if (!vuc_region_info_decode (query->reply, query->call.reply_size, query->index, query->argsz,
-                               device->info.sparse_mmap_fds, query->fds.count, &reply, error))
+                               queries->shape->info.sparse_mmap_fds, query->fds.count, &reply,
+                               error))
     return FALSE;
 
   if (reply.complete)
     {
-      keep_region (device, query, &reply);
+      keep_region (queries->shape, query, &reply);
       return TRUE;
     }
-  if (again == NULL)
+  if (queries->again == NULL)
     return vuc_fail_protocol (error,
                               "DEVICE_GET_REGION_INFO reply of region %u: argsz grew from %u to %u",
                               query->index, query->argsz, reply.argsz);
 
-  g_ptr_array_add (again,
-                   query_new (query->command, query->index, reply.argsz, query->call.deadline));
+  g_ptr_array_add (queries->again, query_new (query->command, query->index, reply.argsz));
   return TRUE;
 }
 
 static gboolean
-handle_irq (VucDevice *device, Query *query, GError **error)
+handle_irq (VucQueries *queries, Query *query, GError **error)
 {
+  VucIrqInfo *irq = &queries->shape->irqs[query->index];
   VucIrqInfoReply reply;
 
   if (!vuc_irq_info_decode (query->reply, query->call.reply_size, query->index,
-                            device->settings.max_irq_count, &reply, error))
+                            queries->settings->max_irq_count, &reply, error))
     return FALSE;
 
-  device->irqs[query->index].flags = reply.flags;
-  device->irqs[query->index].count = reply.count;
+  irq->flags = reply.flags;
+  irq->count = reply.count;
   return TRUE;
 }
 
 static gboolean
-finish_query (VucDevice *device, Query *query, GPtrArray *again, GError **error)
+use_answer (VucQueries *queries, Query *query, GError **error)
 {
-  g_autoptr (GError) local_error = NULL;
   gboolean is_region = query->command == VUC_COMMAND_DEVICE_GET_REGION_INFO;
-  int *remote_errno = is_region ? &device->regions[query->index].info.remote_errno
-                                : &device->irqs[query->index].remote_errno;
+  const GError *failure = query->call.error;
 
-  if (vuc_session_wait (device->session, &query->call, &local_error))
-    return is_region ? handle_region (device, query, again, error)
-                     : handle_irq (device, query, error);
+  if (failure == NULL)
+    return is_region ? handle_region (queries, query, error) : handle_irq (queries, query, error);
 
-  if (g_error_matches (local_error, VUC_ERROR, VUC_ERROR_REMOTE))
+  if (!g_error_matches (failure, VUC_ERROR, VUC_ERROR_REMOTE))
     {
-      *remote_errno = vuc_error_get_errno (local_error);
-      return TRUE;
+      g_propagate_error (error, g_error_copy (failure));
+      return FALSE;
     }
-  g_propagate_error (error, g_steal_pointer (&local_error));
-  return FALSE;
+  if (is_region)
+    queries->shape->regions[query->index].info.remote_errno = vuc_error_get_errno (failure);
+  else
+    queries->shape->irqs[query->index].remote_errno = vuc_error_get_errno (failure);
+  return TRUE;
+}
+
+static gboolean
+use_answers (VucQueries *queries, GError **error)
+{
+  for (guint i = 0; i < queries->n; i++)
+    {
+      Query *query = queries->queries->pdata[queries->first + i];
+
+      if (!use_answer (queries, query, error))
+        return FALSE;
+      g_clear_pointer (&query->reply, g_free);
+    }
+  queries->first += queries->n;
+  queries->n = 0;
+  return TRUE;
 }
 
 static gboolean
@@ -178,113 +193,69 @@ lend_reply_memory (Query *query, GError **error)
   return TRUE;
 }
 
-/* Asks n queries at once and waits for all of them, whatever becomes of the first. */
+/* As many as may be under way at a time. */
 static gboolean
-run_batch (VucDevice *device, Query **queries, gsize n, GPtrArray *again, GError **error)
+submit_more (VucQueries *queries, GError **error)
 {
-  g_autofree VucCall **calls = g_new (VucCall *, n);
-  g_autoptr (GError) first_error = NULL;
+  GPtrArray *all = queries->queries;
+  g_autofree VucCall **calls = g_new (VucCall *, MIN (all->len - queries->first, MAX_BATCH));
+  gsize memory = 0;
 
-  for (gsize i = 0; i < n; i++)
+  while (queries->first + queries->n < all->len && queries->n < MAX_BATCH)
     {
-      if (!lend_reply_memory (queries[i], error))
+      Query *query = all->pdata[queries->first + queries->n];
+
+      if (queries->n > 0 && memory + query->argsz > VUC_LIMIT_RETRY_MEMORY)
+        break;
+      if (!lend_reply_memory (query, error))
         return FALSE;
-      calls[i] = &queries[i]->call;
+      memory += query->argsz;
+      calls[queries->n++] = &query->call;
     }
-
-  vuc_session_submit (device->session, calls, n);
-  for (gsize i = 0; i < n; i++)
-    {
-      g_autoptr (GError) local_error = NULL;
-
-      if (!finish_query (device, queries[i], again, &local_error) && first_error == NULL)
-        {
-          /* The others need not be waited for any longer. */
-          first_error = g_steal_pointer (&local_error);
-          vuc_session_end (device->session, first_error);
-        }
-      g_clear_pointer (&queries[i]->reply, g_free);
-    }
-
-  if (first_error == NULL)
-    return TRUE;
-  g_propagate_error (error, g_steal_pointer (&first_error));
-  return FALSE;
-}
-
-static gboolean
-run_queries (VucDevice *device, GPtrArray *queries, GPtrArray *again, GError **error)
-{
-  for (guint first = 0; first < queries->len;)
-    {
-      gsize memory = 0;
-      guint n = 0;
-
-      while (first + n < queries->len && n < MAX_BATCH)
-        {
-          const Query *query = queries->pdata[first + n];
-
-          if (n > 0 && memory + query->argsz > VUC_LIMIT_RETRY_MEMORY)
-            break;
-          memory += query->argsz;
-          n++;
-        }
-      if (!run_batch (device, (Query **) queries->pdata + first, n, again, error))
-        return FALSE;
-      first += n;
-    }
+  vuc_task_submit (queries->task, calls, queries->n);
   return TRUE;
 }
 
-static gboolean
-query_device_info (VucDevice *device, gint64 deadline, GError **error)
+void
+vuc_queries_init (VucQueries *queries,
+                  VucTask *task,
+                  const VucSettings *settings,
+                  VucShape *shape)
 {
-  guint8 payload[VUC_DEVICE_INFO_SIZE];
-  VucDeviceInfoReply reply;
-  VucCall call;
-  gboolean ok;
+  GPtrArray *all = g_ptr_array_new_with_free_func (query_free);
 
-  vuc_call_init (&call, VUC_COMMAND_DEVICE_GET_INFO, deadline);
-  vuc_device_info_encode (call.request);
-  call.request_size = VUC_DEVICE_INFO_SIZE;
-  call.reply = payload;
-  call.reply_capacity = sizeof payload;
-  call.reply_min = sizeof payload;
+  for (guint32 i = 0; i < shape->info.num_regions; i++)
+    g_ptr_array_add (all, query_new (VUC_COMMAND_DEVICE_GET_REGION_INFO, i, FIRST_ARGSZ));
+  for (guint32 i = 0; i < shape->info.num_irqs; i++)
+    g_ptr_array_add (all, query_new (VUC_COMMAND_DEVICE_GET_IRQ_INFO, i, VUC_IRQ_INFO_SIZE));
 
-  ok = vuc_session_call (device->session, &call, error)
-       && vuc_device_info_decode (payload, call.reply_size, device->settings.max_regions,
-                                  device->settings.max_irqs, &reply, error);
-  vuc_call_clear (&call);
-  if (!ok)
-    return FALSE;
-
-  device->info.flags = reply.flags;
-  device->info.num_regions = reply.num_regions;
-  device->info.num_irqs = reply.num_irqs;
-  device->regions = g_new0 (VucRegion, reply.num_regions);
-  device->irqs = g_new0 (VucIrqInfo, reply.num_irqs);
-  for (guint32 i = 0; i < reply.num_regions; i++)
-    device->regions[i].info.index = i;
-  for (guint32 i = 0; i < reply.num_irqs; i++)
-    device->irqs[i].index = i;
-  return TRUE;
+  *queries = (VucQueries){ .task = task,
+                           .settings = settings,
+                           .shape = shape,
+                           .queries = all,
+                           .again = g_ptr_array_new_with_free_func (query_free) };
 }
 
-gboolean
-vuc_query_all (VucDevice *device, gint64 deadline, GError **error)
+void
+vuc_queries_clear (VucQueries *queries)
 {
-  g_autoptr (GPtrArray) queries = g_ptr_array_new_with_free_func (query_free);
-  g_autoptr (GPtrArray) again = g_ptr_array_new_with_free_func (query_free);
+  g_clear_pointer (&queries->queries, g_ptr_array_unref);
+  g_clear_pointer (&queries->again, g_ptr_array_unref);
+}
 
-  if (!query_device_info (device, deadline, error))
-    return FALSE;
+VucTaskStatus
+vuc_queries_step (VucQueries *queries, GError **error)
+{
+  if (!use_answers (queries, error))
+    return VUC_TASK_ENDS;
 
-  for (guint32 i = 0; i < device->info.num_regions; i++)
-    g_ptr_array_add (queries,
-                     query_new (VUC_COMMAND_DEVICE_GET_REGION_INFO, i, FIRST_ARGSZ, deadline));
-  for (guint32 i = 0; i < device->info.num_irqs; i++)
-    g_ptr_array_add (queries,
-                     query_new (VUC_COMMAND_DEVICE_GET_IRQ_INFO, i, VUC_IRQ_INFO_SIZE, deadline));
-
-  return run_queries (device, queries, again, error) && run_queries (device, again, NULL, error);
+  if (queries->first == queries->queries->len && queries->again != NULL)
+    {
+      g_ptr_array_unref (queries->queries);
+      queries->queries = g_steal_pointer (&queries->again);
+      queries->first = 0;
+    }
+  if (queries->first == queries->queries->len || !submit_more (queries, error))
+    return VUC_TASK_ENDS;
+  return VUC_TASK_GOES_ON;
 }

@@ -2,16 +2,37 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * Reading all information about a device, its regions and its interrupts, while connecting.
+ * Reading all information about a device, its regions and its interrupts, while connecting.  Part of
+ * the connecting task: none of these functions waits.
  */
 
 #ifndef VUC_QUERY_H
 #define VUC_QUERY_H
 
-#include "device/device-private.h"
+#include "device/config.h"
+#include "device/shape.h"
+#include "session/task.h"
 
-/* Fills the device's info, regions and irqs.  What was filled when it fails is freed with the
- * device. */
-gboolean vuc_query_all (VucDevice *device, gint64 deadline, GError **error);
+typedef struct
+{
+  VucTask *task;
+  const VucSettings *settings;
+  VucShape *shape; /* info is filled in; the rest is filled by the queries */
+
+  GPtrArray *queries; /* all of this round */
+  GPtrArray *again;   /* for the next round; NULL in the last */
+  guint first;        /* of those under way */
+  guint n;
+} VucQueries;
+
+/* Asks for everything; shape was allocated. */
+void vuc_queries_init (VucQueries *queries,
+                       VucTask *task,
+                       const VucSettings *settings,
+                       VucShape *shape);
+void vuc_queries_clear (VucQueries *queries);
+
+/* What was submitted last is over: uses it, and submits what comes next. */
+VucTaskStatus vuc_queries_step (VucQueries *queries, GError **error);
 
 #endif /* VUC_QUERY_H */

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * One command and its reply.  The memory is the caller's, from vuc_session_submit() until
- * vuc_session_wait() has returned; all that it points to as well.
+ * One command and its reply.  It belongs to a task (task.h), whose step fills it in, submits it, and
+ * looks at its outcome; between those two the memory, and all that it points to, is the session's.
  */
 
 #ifndef VUC_CALL_H
@@ -17,12 +17,21 @@
 /* The largest fixed part of a request. */
 #define VUC_CALL_REQUEST_SIZE 32
 
+typedef struct _VucTask VucTask;
+
 typedef struct
 {
-  /* The request: set by the caller, read until completion. */
+  /* The request. */
   guint16 command;
-  gint64 deadline;                       /* g_get_monotonic_time(); G_MAXINT64 for none */
-  guint8 request[VUC_CALL_REQUEST_SIZE]; /* the payload's fixed part */
+  union
+  {
+    struct
+    {
+      guint8 header[VUC_HEADER_SIZE];        /* the session's */
+      guint8 request[VUC_CALL_REQUEST_SIZE]; /* the payload's fixed part */
+    };
+    guint8 head[VUC_HEADER_SIZE + VUC_CALL_REQUEST_SIZE]; /* both, as they are sent */
+  };
   gsize request_size;
   const void *request_data; /* the rest of the payload, sent from where it is */
   gsize request_data_size;
@@ -36,27 +45,27 @@ typedef struct
   gsize reply_data_capacity;
   VucFdSet *reply_fds; /* an empty set for descriptors; NULL: they are closed */
 
-  /* The outcome, valid once vuc_session_wait() has returned. */
+  /* The outcome. */
   gsize reply_size; /* bytes of payload that came */
   GError *error;    /* NULL after success; else owned until vuc_call_clear() */
 
   /* The session's, under its lock. */
-  guint16 id;
-  guint8 header[VUC_HEADER_SIZE];
-  gboolean done;    /* completed, and forgotten by the session but for its pins */
+  VucTask *task;
+  guint16 id;       /* while it is in the table of ids */
+  gboolean done;    /* has its outcome; it is over once it is not pinned any more, either */
+  gboolean crowded; /* waits for room, and has no id yet */
   gboolean queued;  /* in the outbox */
   gboolean sending; /* pinned: a sender reads the request without the lock */
+  gboolean receiving; /* pinned: the reader writes the reply without the lock */
   gboolean traced;
-  gboolean sleeping; /* its waiter sleeps on cond */
-  GCond cond;
-  GList outbox_link;  /* data is the call */
-  GList sleeper_link; /* likewise */
+  GList queue_link; /* in the outbox, or among the crowded; data is the call */
+  GList task_link;  /* among its task's calls that are not over; likewise */
 } VucCall;
 
-/* A command without data, whose reply fits into one piece: the usual case. */
-void vuc_call_init (VucCall *call, guint16 command, gint64 deadline);
+/* A command without data, without reply. */
+void vuc_call_init (VucCall *call, guint16 command);
 
-/* Frees the error.  The call must not be under way. */
+/* Frees the error, so that the call can be filled in anew.  It must be over. */
 void vuc_call_clear (VucCall *call);
 
 #endif /* VUC_CALL_H */

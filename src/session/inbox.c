@@ -3,11 +3,11 @@
 
 /*
  * What a message that came means: a reply to somebody, to nobody any more, or to nothing; or a
- * command of the server.  Does not know how waiting works.
+ * command of the server, for serving.c.  Does not know how waiting works.
  *
  * Called by the holder of the reader role, with the lock held; only the receive itself is done
- * without.  Meanwhile the call whose buffers it fills is pinned (session->receiving): it may be
- * completed, but its waiter does not return before the pin is gone.
+ * without.  Meanwhile the call whose buffers it fills is pinned (call->receiving): it may be
+ * completed, but it is not over before the pin is gone.
  */
 
 #include "session/session-private.h"
@@ -18,9 +18,9 @@
 #include "transport/socket.h"
 
 static gboolean
-fds_are_allowed_locked (VucSession *session, const VucHeader *header)
+fds_are_allowed_locked (VucSession *session, VucLane *lane, const VucHeader *header)
 {
-  guint count = session->framer.fds.count;
+  guint count = lane->framer.fds.count;
   char name[16];
 
   if (count == 0)
@@ -34,16 +34,15 @@ fds_are_allowed_locked (VucSession *session, const VucHeader *header)
     vuc_session_die_of_protocol_locked (session, "%s reply: %u descriptors came, allowed are %u",
                                         vuc_command_name (header->command, name, sizeof name),
                                         count, session->options.max_msg_fds);
-  return session->cause == NULL;
+  return session->up;
 }
 
-/* The rest of the message goes nowhere. */
-static void
-throw_away_locked (VucSession *session)
+void
+vuc_inbox_throw_away (VucLane *lane)
 {
-  struct iovec place = { NULL, session->framer.left };
+  struct iovec place = { NULL, lane->framer.left };
 
-  vuc_framer_take (&session->framer, &place, 1);
+  vuc_framer_take (&lane->framer, &place, 1);
 }
 
 static gboolean
@@ -71,9 +70,9 @@ reply_size_is_right_locked (VucSession *session, const VucCall *call, gsize size
 }
 
 static void
-begin_success_locked (VucSession *session, VucCall *call)
+begin_success_locked (VucSession *session, VucLane *lane, VucCall *call)
 {
-  gsize size = session->framer.left;
+  gsize size = lane->framer.left;
   gsize head = MIN (size, call->reply_capacity);
   struct iovec places[] = { { call->reply, head }, { call->reply_data, size - head } };
 
@@ -81,15 +80,21 @@ begin_success_locked (VucSession *session, VucCall *call)
     return;
 
   call->reply_size = size;
-  vuc_framer_take (&session->framer, places, G_N_ELEMENTS (places));
+  vuc_framer_take (&lane->framer, places, G_N_ELEMENTS (places));
 }
 
 static void
-begin_reply_locked (VucSession *session, const VucHeader *header)
+begin_reply_locked (VucSession *session, VucLane *lane, const VucHeader *header)
 {
   VucPendingSlot *slot = vuc_pending_find (&session->pending, header->id);
   char came[16], asked[16];
 
+  if (lane->is_twin)
+    {
+      vuc_session_die_of_protocol_locked (session, "%s reply on the twin socket, which is for commands",
+                                          vuc_command_name (header->command, came, sizeof came));
+      return;
+    }
   if (slot == NULL
       || (slot->state == VUC_PENDING_WAITING && slot->call->queued && !slot->call->sending))
     {
@@ -107,44 +112,32 @@ begin_reply_locked (VucSession *session, const VucHeader *header)
       return;
     }
 
-  session->current = slot->call;
+  lane->current = slot->call;
   if (slot->call != NULL && !header->is_error)
-    begin_success_locked (session, slot->call);
+    begin_success_locked (session, lane, slot->call);
   else
-    throw_away_locked (session);
+    vuc_inbox_throw_away (lane);
 }
 
 static void
-begin_command_locked (VucSession *session, const VucHeader *header)
+begin_message_locked (VucSession *session, VucLane *lane)
 {
-  char name[16];
+  const VucHeader *header = &lane->framer.header;
 
-  if (!session->negotiated)
-    vuc_session_die_of_protocol_locked (session, "%s command from the server before negotiation",
-                                        vuc_command_name (header->command, name, sizeof name));
-  else
-    throw_away_locked (session);
-}
-
-static void
-begin_message_locked (VucSession *session)
-{
-  const VucHeader *header = &session->framer.header;
-
-  if (!fds_are_allowed_locked (session, header))
+  if (!fds_are_allowed_locked (session, lane, header))
     return;
   if (header->is_reply)
-    begin_reply_locked (session, header);
+    begin_reply_locked (session, lane, header);
   else
-    begin_command_locked (session, header);
+    vuc_serving_begin_locked (session, lane);
 }
 
 /* The message in the framer, as far as its bytes were kept. */
 static void
-trace_message_locked (VucSession *session)
+trace_message_locked (VucSession *session, VucLane *lane)
 {
-  const VucHeader *header = &session->framer.header;
-  VucCall *current = session->current;
+  const VucHeader *header = &lane->framer.header;
+  VucCall *current = lane->current;
   const VucCall *call = header->is_error ? NULL : current;
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   guint8 raw[VUC_HEADER_SIZE];
@@ -162,15 +155,18 @@ trace_message_locked (VucSession *session)
 
   /* Pinned as if its reply were still being received: it is complete, so its waiter must not give
    * it up because somebody looks at it for long. */
-  session->receiving = current;
-  vuc_session_trace_locked (session, FALSE, bytes, session->framer.fds.count);
-  session->receiving = NULL;
   if (current != NULL)
-    vuc_session_wake_waiter_locked (current);
+    current->receiving = TRUE;
+  vuc_session_trace_locked (session, FALSE, bytes, lane->framer.fds.count);
+  if (current != NULL)
+    {
+      current->receiving = FALSE;
+      vuc_call_unpinned_locked (session, current);
+    }
 }
 
 static void
-end_reply_locked (VucSession *session, const VucHeader *header)
+end_reply_locked (VucSession *session, VucLane *lane, const VucHeader *header)
 {
   VucPendingSlot *slot = vuc_pending_find (&session->pending, header->id);
   VucCall *call = slot->call;
@@ -187,8 +183,8 @@ end_reply_locked (VucSession *session, const VucHeader *header)
     vuc_fail_errno (&error, VUC_ERROR_REMOTE, header->error_number, "the server refused %s",
                     vuc_command_name (header->command, name, sizeof name));
   else if (call->reply_fds != NULL)
-    vuc_fd_set_move (call->reply_fds, &session->framer.fds);
-  vuc_session_complete_locked (call, error);
+    vuc_fd_set_move (call->reply_fds, &lane->framer.fds);
+  vuc_call_complete_locked (session, call, error);
 }
 
 /* Closing may sleep: the kind of a descriptor is the server's choice. */
@@ -203,37 +199,73 @@ close_fds_locked (VucSession *session, VucFdSet *fds)
 }
 
 static void
-end_message_locked (VucSession *session)
+end_message_locked (VucSession *session, VucLane *lane)
 {
-  const VucHeader *header = &session->framer.header;
+  const VucHeader *header = &lane->framer.header;
   VucFdSet unclaimed;
 
   if (session->options.trace != NULL)
-    trace_message_locked (session);
-  if (session->cause != NULL)
+    trace_message_locked (session, lane);
+  if (!session->up)
     return;
 
+  lane->message_began = 0;
   if (header->is_reply)
-    end_reply_locked (session, header);
-  else if (!header->no_reply)
-    vuc_outbox_answer_locked (session, header, ENOTSUP);
+    end_reply_locked (session, lane, header);
+  else
+    vuc_serving_end_locked (session, lane);
+  if (!session->up)
+    return;
 
-  session->current = NULL;
-  session->message_began = 0;
+  lane->current = NULL;
   vuc_fd_set_init (&unclaimed);
-  vuc_fd_set_move (&unclaimed, &session->framer.fds);
-  vuc_framer_end (&session->framer);
+  vuc_fd_set_move (&unclaimed, &lane->framer.fds);
+  vuc_framer_end (&lane->framer);
   close_fds_locked (session, &unclaimed);
 }
 
 /* A message that has begun must be complete in time, or the server is stuck in the middle of it. */
 static void
-note_unfinished_locked (VucSession *session)
+note_unfinished (VucLane *lane)
 {
-  if (vuc_framer_is_idle (&session->framer))
-    session->message_began = 0;
-  else if (session->message_began == 0)
-    session->message_began = g_get_monotonic_time ();
+  if (vuc_framer_is_idle (&lane->framer))
+    lane->message_began = 0;
+  else if (lane->message_began == 0)
+    lane->message_began = g_get_monotonic_time ();
+}
+
+static gint64
+message_deadline (const VucSession *session, const VucLane *lane)
+{
+  if (lane == NULL || lane->message_began == 0)
+    return G_MAXINT64;
+  return lane->message_began + session->options.timeout_ms * (gint64) 1000;
+}
+
+gint64
+vuc_inbox_message_deadline_locked (const VucSession *session)
+{
+  return MIN (message_deadline (session, &session->lane), message_deadline (session, session->twin));
+}
+
+gboolean
+vuc_inbox_end_unfinished_locked (VucSession *session)
+{
+  gint64 deadline = vuc_inbox_message_deadline_locked (session);
+
+  if (deadline == G_MAXINT64 || g_get_monotonic_time () < deadline)
+    return FALSE;
+  vuc_session_die_of_protocol_locked (session,
+                                      "a message from the server stayed unfinished for %u ms",
+                                      session->options.timeout_ms);
+  return TRUE;
+}
+
+void
+vuc_inbox_forget_locked (VucSession *session)
+{
+  session->lane.current = NULL;
+  vuc_framer_forget_places (&session->lane.framer);
 }
 
 /* Which command a server did not survive shows in what it did not reply to. */
@@ -249,37 +281,40 @@ name_what_was_due_locked (VucSession *session, GError *error)
 }
 
 VucInboxStatus
-vuc_inbox_pump_locked (VucSession *session, gint64 deadline)
+vuc_inbox_pump_locked (VucSession *session, VucLane *lane)
 {
-  while (session->cause == NULL)
+  while (session->up)
     {
       g_autoptr (GError) error = NULL;
 
       /* What is behind the VERSION reply is judged by what was agreed on. */
       if (session->held)
-        return VUC_INBOX_DONE;
+        return VUC_INBOX_FULL;
 
-      if (session->answer_left > 0)
+      if (vuc_serving_has_answer (lane))
         {
-          vuc_outbox_flush_locked (session);
-          if (session->answer_left > 0)
+          if (lane->is_twin)
+            vuc_outbox_flush_twin_locked (session, lane);
+          else
+            vuc_outbox_flush_locked (session);
+          if (vuc_serving_has_answer (lane))
             return VUC_INBOX_FULL;
           continue;
         }
 
-      switch (vuc_framer_next (&session->framer, &error))
+      switch (vuc_framer_next (&lane->framer, &error))
         {
         case VUC_FRAMER_NEEDS_BYTES:
-          note_unfinished_locked (session);
+          note_unfinished (lane);
           return VUC_INBOX_EMPTY;
         case VUC_FRAMER_HEADER:
-          begin_message_locked (session);
+          begin_message_locked (session, lane);
           break;
         case VUC_FRAMER_TAKEN:
-          end_message_locked (session);
-          if (g_get_monotonic_time () >= deadline)
-            return VUC_INBOX_DONE;
-          break;
+          if (lane->serving != VUC_SERVING_NOTHING && !vuc_serving_taken_locked (session, lane))
+            break;
+          end_message_locked (session, lane);
+          return session->up ? VUC_INBOX_DONE : VUC_INBOX_DEAD;
         case VUC_FRAMER_BROKEN:
           name_what_was_due_locked (session, error);
           vuc_session_die_locked (session, g_steal_pointer (&error));
@@ -290,62 +325,88 @@ vuc_inbox_pump_locked (VucSession *session, gint64 deadline)
 }
 
 static void
-handle_receive_failure_locked (VucSession *session, VucIoStatus status, GError *error)
+handle_receive_failure_locked (VucSession *session,
+                               VucLane *lane,
+                               VucIoStatus status,
+                               GError *error)
 {
+  const char *connection = lane->is_twin ? "twin socket" : "connection";
   char name[16];
 
   if (status == VUC_IO_FAILED)
     vuc_session_die_locked (session, error);
-  else if (session->framer.in_message)
+  else if (lane->framer.in_message)
     vuc_session_die_of_protocol_locked (
-      session, "the server closed the connection in the middle of a %s message",
-      vuc_command_name (session->framer.header.command, name, sizeof name));
-  else if (!vuc_framer_is_idle (&session->framer))
+      session, "the server closed the %s in the middle of a %s message", connection,
+      vuc_command_name (lane->framer.header.command, name, sizeof name));
+  else if (!vuc_framer_is_idle (&lane->framer))
     vuc_session_die_of_protocol_locked (
-      session, "the server closed the connection in the middle of a message header");
+      session, "the server closed the %s in the middle of a message header", connection);
   else
     {
-      GError *cause = g_error_new_literal (VUC_ERROR, VUC_ERROR_DISCONNECTED,
-                                           "the server closed the connection");
+      GError *cause = g_error_new (VUC_ERROR, VUC_ERROR_DISCONNECTED, "the server closed the %s",
+                                   connection);
 
       name_what_was_due_locked (session, cause);
       vuc_session_die_locked (session, cause);
     }
 }
 
-VucInboxStatus
-vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
+/* Without the lock, into the buffers of the call that is current. */
+static VucIoStatus
+receive_locked (VucSession *session,
+                VucLane *lane,
+                VucFdSet *fds,
+                gsize *received,
+                gboolean *filled,
+                GError **error)
 {
   struct iovec iov[VUC_FRAMER_WANTS];
+  VucCall *pinned = lane->current;
+  VucIoStatus status;
+  gsize wanted = 0;
+  int n_iov;
+
+  n_iov = vuc_framer_want (&lane->framer, session->pending.n_exact == 0, iov);
+  for (int i = 0; i < n_iov; i++)
+    wanted += iov[i].iov_len;
+
+  if (pinned != NULL)
+    pinned->receiving = TRUE;
+  g_mutex_unlock (&session->lock);
+  status = vuc_socket_receive (lane->socket, iov, n_iov, fds, received, error);
+  g_mutex_lock (&session->lock);
+  if (pinned != NULL)
+    {
+      pinned->receiving = FALSE;
+      vuc_call_unpinned_locked (session, pinned);
+    }
+
+  /* The kernel returns less than was asked for where there is no more, or after descriptors. */
+  *filled = *received == wanted || fds->count > 0;
+  return status;
+}
+
+VucInboxStatus
+vuc_inbox_receive_locked (VucSession *session, VucLane *lane)
+{
   g_auto (VucFdSet) fds;
   g_autoptr (GError) error = NULL;
-  VucCall *pinned;
   VucInboxStatus status;
   VucIoStatus io_status;
-  gsize received = 0, wanted = 0;
-  gboolean had_fds, had_ended;
-  int n_iov;
+  gsize received = 0;
+  gboolean filled, had_ended;
 
   vuc_fd_set_init (&fds);
 
   /* More can only be asked for once everything that is there was dealt with. */
-  status = vuc_inbox_pump_locked (session, deadline);
+  status = vuc_inbox_pump_locked (session, lane);
   if (status != VUC_INBOX_EMPTY)
     return status;
 
-  n_iov = vuc_framer_want (&session->framer, session->pending.n_exact == 0, iov);
-  for (int i = 0; i < n_iov; i++)
-    wanted += iov[i].iov_len;
-  pinned = session->receiving = session->current;
   had_ended = session->send_ended;
-  g_mutex_unlock (&session->lock);
-  io_status = vuc_socket_receive (session->socket, iov, n_iov, &fds, &received, &error);
-  g_mutex_lock (&session->lock);
-  session->receiving = NULL;
-  if (pinned != NULL)
-    vuc_session_wake_waiter_locked (pinned);
-
-  if (session->cause != NULL)
+  io_status = receive_locked (session, lane, &fds, &received, &filled, &error);
+  if (!session->up)
     return VUC_INBOX_DEAD;
 
   /* It reads no more, and as that was known before this receive, what it had to say was read. */
@@ -355,16 +416,11 @@ vuc_inbox_receive_locked (VucSession *session, gint64 deadline)
     return VUC_INBOX_EMPTY;
   if (io_status != VUC_IO_DONE)
     {
-      handle_receive_failure_locked (session, io_status, g_steal_pointer (&error));
+      handle_receive_failure_locked (session, lane, io_status, g_steal_pointer (&error));
       return VUC_INBOX_DEAD;
     }
 
-  had_fds = fds.count > 0;
-  vuc_framer_fed (&session->framer, received, &fds);
-  status = vuc_inbox_pump_locked (session, deadline);
-
-  /* The kernel returns less than was asked for where there is no more, or after descriptors. */
-  if (status == VUC_INBOX_EMPTY && (received == wanted || had_fds))
-    return VUC_INBOX_DONE;
-  return status;
+  vuc_framer_fed (&lane->framer, received, &fds);
+  status = vuc_inbox_pump_locked (session, lane);
+  return status == VUC_INBOX_EMPTY && filled ? VUC_INBOX_DONE : status;
 }

@@ -8,25 +8,27 @@
  * Whoever has something to send takes the sender role if it is free, and then sends for everybody;
  * else the holder finds it in the outbox before it lets go of the role.  The role is only held for
  * sends that do not sleep.  So while nobody holds it, the outbox is empty, or the socket took no
- * more, or the holder had done its share (blocked): then the reader polls for output as well, and
+ * more, or the holder had done its share (blocked): then whoever reads polls for output as well, and
  * goes on from here.
  *
  * Servers receive a command's payload with one receive that must return all of it, so a message is
  * never sent in parts of our making; several small ones may go in one send.
+ *
+ * What would be more than the limits allow waits in the crowd, without an id, until there is room.
  */
 
 #include "session/session-private.h"
 
-#include <poll.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
 
+#include "base/limits.h"
 #include "transport/socket.h"
 
 /* Up to here several messages go in one send: it stays below the largest piece that the kernel
  * passes whole. */
 #define BATCH_SIZE    (32 * 1024)
 #define BATCH_CALLS   64
-#define IOVS_PER_CALL 3
+#define IOVS_PER_CALL 2
 
 /* So many sends in a row are one thread's share: it has a deadline of its own, and what others
  * queue meanwhile might never end. */
@@ -46,48 +48,130 @@ message_size (const VucCall *call)
   return VUC_HEADER_SIZE + call->request_size + call->request_data_size;
 }
 
+/* --- What is queued --- */
+
+static gboolean
+has_room_locked (const VucSession *session, const VucCall *call)
+{
+  if (vuc_pending_is_full (&session->pending))
+    return FALSE;
+  return session->queued_bytes == 0
+         || session->queued_bytes + message_size (call) <= session->options.max_queued_bytes;
+}
+
+static void
+queue_locked (VucSession *session, VucCall *call)
+{
+  VucHeader header = { .command = call->command, .size = (guint32) message_size (call) };
+
+  (void) vuc_pending_add (&session->pending, call); /* there is room */
+  header.id = call->id;
+  vuc_header_encode (&header, call->header);
+  call->queued = TRUE;
+  session->queued_bytes += header.size;
+  g_queue_push_tail_link (&session->outbox, &call->queue_link);
+}
+
 void
 vuc_outbox_add_locked (VucSession *session, VucCall *call)
 {
-  VucHeader header = { .id = call->id,
-                       .command = call->command,
-                       .size = (guint32) message_size (call) };
+  if (session->crowd.head == NULL && has_room_locked (session, call))
+    {
+      queue_locked (session, call);
+      return;
+    }
+  call->crowded = TRUE;
+  g_queue_push_tail_link (&session->crowd, &call->queue_link);
+}
 
-  vuc_header_encode (&header, call->header);
-  call->queued = TRUE;
-  g_queue_push_tail_link (&session->outbox, &call->outbox_link);
+static void
+let_in_locked (VucSession *session)
+{
+  while (session->crowd.head != NULL && has_room_locked (session, session->crowd.head->data))
+    {
+      VucCall *call = session->crowd.head->data;
+
+      vuc_outbox_drop_locked (session, call);
+      queue_locked (session, call);
+    }
 }
 
 void
 vuc_outbox_drop_locked (VucSession *session, VucCall *call)
 {
+  if (call->crowded)
+    g_queue_unlink (&session->crowd, &call->queue_link);
+  call->crowded = FALSE;
   if (!call->queued)
     return;
-  if (session->outbox.head == &call->outbox_link)
+
+  if (session->outbox.head == &call->queue_link)
     session->head_sent = 0;
-  g_queue_unlink (&session->outbox, &call->outbox_link);
+  g_queue_unlink (&session->outbox, &call->queue_link);
+  session->queued_bytes -= message_size (call);
   call->queued = FALSE;
 }
 
 gboolean
 vuc_outbox_is_partly_sent_locked (const VucSession *session, const VucCall *call)
 {
-  return session->outbox.head == &call->outbox_link && session->head_sent > 0;
+  return session->outbox.head == &call->queue_link && session->head_sent > 0;
 }
 
 void
-vuc_outbox_answer_locked (VucSession *session, const VucHeader *command, int error_number)
+vuc_outbox_detach_rest_locked (VucSession *session, VucCall *call)
 {
-  VucHeader reply = { .id = command->id,
-                      .command = command->command,
-                      .size = VUC_HEADER_SIZE,
-                      .is_reply = TRUE,
-                      .is_error = TRUE,
-                      .error_number = error_number };
+  gsize sent = session->head_sent;
+  GByteArray *rest = g_byte_array_new ();
 
-  vuc_header_encode (&reply, session->answer);
-  session->answer_left = sizeof session->answer;
+  g_byte_array_append (rest, call->head, (guint) (VUC_HEADER_SIZE + call->request_size));
+  if (call->request_data_size > 0)
+    g_byte_array_append (rest, call->request_data, (guint) call->request_data_size);
+  g_byte_array_remove_range (rest, 0, (guint) sent);
+  vuc_outbox_drop_locked (session, call);
+  session->rest = rest;
 }
+
+static gboolean
+answer_is_next_locked (const VucSession *session)
+{
+  return vuc_serving_has_answer (&session->lane) && session->head_sent == 0
+         && session->rest == NULL;
+}
+
+static gboolean
+may_send_command_locked (const VucSession *session)
+{
+  return session->outbox.head != NULL
+         && (!session->serial || session->head_sent > 0 || session->pending.n_sent == 0);
+}
+
+gboolean
+vuc_outbox_has_more_locked (const VucSession *session)
+{
+  return session->rest != NULL || answer_is_next_locked (session)
+         || may_send_command_locked (session);
+}
+
+/* Nobody reads at the other end. */
+static void
+drop_all_locked (VucSession *session)
+{
+  g_clear_pointer (&session->rest, g_byte_array_unref);
+  if (vuc_serving_has_answer (&session->lane))
+    vuc_serving_release_locked (session, &session->lane);
+  while (session->outbox.head != NULL)
+    vuc_outbox_drop_locked (session, session->outbox.head->data);
+}
+
+void
+vuc_outbox_clear_locked (VucSession *session)
+{
+  g_clear_pointer (&session->rest, g_byte_array_unref);
+  session->head_sent = 0;
+}
+
+/* --- Sending --- */
 
 /* Appends what lies behind the first *skip bytes of a piece. */
 static void
@@ -103,25 +187,26 @@ add_piece (Batch *batch, const void *data, gsize size, gsize *skip)
 static void
 fill_batch_locked (VucSession *session, Batch *batch)
 {
+  gsize max_calls = session->serial ? 1 : BATCH_CALLS;
   gsize size = 0;
   gsize skip = session->head_sent;
 
   batch->n_calls = 0;
   batch->n_iov = 0;
-  for (GList *link = session->outbox.head; link != NULL; link = link->next)
+  for (GList *link = session->outbox.head; link != NULL && batch->n_calls < max_calls;
+       link = link->next)
     {
       VucCall *call = link->data;
 
-      if (batch->n_calls == BATCH_CALLS
-          || (batch->n_calls > 0 && size + message_size (call) > BATCH_SIZE))
+      if (batch->n_calls > 0 && size + message_size (call) > BATCH_SIZE)
         break;
 
-      add_piece (batch, call->header, sizeof call->header, &skip);
-      add_piece (batch, call->request, call->request_size, &skip);
+      add_piece (batch, call->head, VUC_HEADER_SIZE + call->request_size, &skip);
       add_piece (batch, call->request_data, call->request_data_size, &skip);
       batch->calls[batch->n_calls++] = call;
       size += message_size (call);
       call->sending = TRUE;
+      vuc_pending_note_sent (&session->pending, call->id);
     }
 }
 
@@ -138,8 +223,7 @@ trace_batch_locked (VucSession *session, const Batch *batch)
         continue;
       call->traced = TRUE;
       bytes = g_byte_array_new ();
-      g_byte_array_append (bytes, call->header, sizeof call->header);
-      g_byte_array_append (bytes, call->request, (guint) call->request_size);
+      g_byte_array_append (bytes, call->head, (guint) (VUC_HEADER_SIZE + call->request_size));
       g_byte_array_append (bytes, call->request_data,
                            (guint) MIN (call->request_data_size, VUC_TRACE_SIZE - bytes->len));
       vuc_session_trace_locked (session, TRUE, bytes, 0);
@@ -158,7 +242,7 @@ settle_batch_locked (VucSession *session, Batch *batch, gsize count)
       gsize size = message_size (call);
 
       call->sending = FALSE;
-      if (count >= size || session->cause != NULL)
+      if (count >= size || !session->up)
         {
           count -= MIN (count, size);
           vuc_outbox_drop_locked (session, call);
@@ -172,21 +256,21 @@ settle_batch_locked (VucSession *session, Batch *batch, gsize count)
       else
         {
           /* Only the first that stays can have been begun. */
-          if (session->outbox.head == &call->outbox_link)
+          if (session->outbox.head == &call->queue_link)
             session->head_sent = count;
           count = 0;
         }
-      vuc_session_wake_waiter_locked (call);
+      vuc_call_unpinned_locked (session, call);
     }
 }
 
 static void
-handle_send_failure_locked (VucSession *session, VucIoStatus status, GError *error)
+handle_send_failure_locked (VucSession *session, VucLane *lane, VucIoStatus status, GError *error)
 {
   switch (status)
     {
     case VUC_IO_AGAIN:
-      session->blocked = TRUE;
+      lane->blocked = TRUE;
       break;
     case VUC_IO_ENDED:
       /* The server may have said why before it went: the reader finds that, then the end. */
@@ -198,22 +282,58 @@ handle_send_failure_locked (VucSession *session, VucIoStatus status, GError *err
     }
 }
 
+/* The answer's first bytes are ours, the data behind them the service's. */
 static void
-send_answer_locked (VucSession *session)
+send_answer_locked (VucSession *session, VucLane *lane)
 {
-  struct iovec iov = { session->answer + sizeof session->answer - session->answer_left,
-                       session->answer_left };
+  const VucServed *served = &lane->served;
+  gsize data_size = served->error == 0 ? served->reply_data_size : 0;
+  struct iovec iov[2];
+  int n_iov = 0;
+  g_autoptr (GError) error = NULL;
+  VucIoStatus status;
+  gsize sent = 0;
+
+  if (lane->answer_sent < lane->answer_size)
+    iov[n_iov++] = (struct iovec){ lane->answer + lane->answer_sent,
+                                   lane->answer_size - lane->answer_sent };
+  if (data_size > 0)
+    {
+      gsize skip = lane->answer_sent - MIN (lane->answer_sent, lane->answer_size);
+
+      iov[n_iov++]
+        = (struct iovec){ (guint8 *) served->reply_data + skip, data_size - skip };
+    }
+
+  g_mutex_unlock (&session->lock);
+  status = vuc_socket_send (lane->socket, iov, n_iov, NULL, 0, &sent, &error);
+  g_mutex_lock (&session->lock);
+
+  lane->answer_sent += sent;
+  if (status != VUC_IO_DONE)
+    handle_send_failure_locked (session, lane, status, g_steal_pointer (&error));
+  else if (lane->answer_sent == lane->answer_size + data_size)
+    vuc_serving_release_locked (session, lane);
+}
+
+static void
+send_rest_locked (VucSession *session)
+{
+  GByteArray *rest = session->rest;
+  struct iovec iov = { rest->data, rest->len };
   g_autoptr (GError) error = NULL;
   VucIoStatus status;
   gsize sent = 0;
 
   g_mutex_unlock (&session->lock);
-  status = vuc_socket_send (session->socket, &iov, 1, NULL, 0, &sent, &error);
+  status = vuc_socket_send (session->lane.socket, &iov, 1, NULL, 0, &sent, &error);
   g_mutex_lock (&session->lock);
 
-  session->answer_left -= sent;
+  g_byte_array_remove_range (rest, 0, (guint) sent);
+  if (rest->len == 0)
+    g_clear_pointer (&session->rest, g_byte_array_unref);
   if (status != VUC_IO_DONE)
-    handle_send_failure_locked (session, status, g_steal_pointer (&error));
+    handle_send_failure_locked (session, &session->lane, status, g_steal_pointer (&error));
 }
 
 static void
@@ -228,63 +348,71 @@ send_batch_locked (VucSession *session, Batch *batch)
     trace_batch_locked (session, batch);
 
   g_mutex_unlock (&session->lock);
-  status = vuc_socket_send (session->socket, batch->iov, batch->n_iov, NULL, 0, &sent, &error);
+  status = vuc_socket_send (session->lane.socket, batch->iov, batch->n_iov, NULL, 0, &sent, &error);
   g_mutex_lock (&session->lock);
 
   settle_batch_locked (session, batch, sent);
   if (status != VUC_IO_DONE)
-    handle_send_failure_locked (session, status, g_steal_pointer (&error));
-}
-
-/* Nobody reads at the other end. */
-static void
-drop_outbox_locked (VucSession *session)
-{
-  session->answer_left = 0;
-  while (session->outbox.head != NULL)
-    vuc_outbox_drop_locked (session, session->outbox.head->data);
-}
-
-static gboolean
-has_more (const VucSession *session)
-{
-  return session->answer_left > 0 || session->outbox.head != NULL;
+    handle_send_failure_locked (session, &session->lane, status, g_steal_pointer (&error));
 }
 
 /* Whether what the reader polls for is not what it should poll for now. */
 static gboolean
 reader_must_look_again (const VucSession *session)
 {
-  if (!session->polling)
-    return FALSE;
-  return session->send_ended || (session->blocked && (session->polled_events & POLLOUT) == 0)
-         || (session->answer_left == 0 && (session->polled_events & POLLIN) == 0);
+  return session->send_ended || (session->lane.blocked && !session->polls_room)
+         || (!vuc_serving_has_answer (&session->lane) && !session->polls_input);
 }
 
 void
 vuc_outbox_flush_locked (VucSession *session)
 {
+  VucLane *lane = &session->lane;
   guint n_sends = 0;
   Batch batch;
 
-  if (session->has_sender)
+  /* Inside a callback nothing of ours was queued; sending what others have queued would call back
+   * once more. */
+  if (session->has_sender || !session->up || vuc_session_is_inside_callback ())
+    return;
+  if (session->crowd.head != NULL)
+    let_in_locked (session);
+  if (!vuc_outbox_has_more_locked (session))
     return;
 
   session->has_sender = TRUE;
-  session->blocked = FALSE;
-  while (session->cause == NULL && !session->blocked && has_more (session))
+  lane->blocked = FALSE;
+  while (session->up && !lane->blocked && vuc_outbox_has_more_locked (session))
     {
       if (n_sends++ == SENDS_IN_A_ROW)
-        session->blocked = TRUE; /* as if the socket took no more: the reader goes on */
+        lane->blocked = TRUE; /* as if the socket took no more: whoever reads goes on */
       else if (session->send_ended)
-        drop_outbox_locked (session);
-      else if (session->answer_left > 0 && session->head_sent == 0)
-        send_answer_locked (session);
+        drop_all_locked (session);
+      else if (session->rest != NULL)
+        send_rest_locked (session);
+      else if (answer_is_next_locked (session))
+        send_answer_locked (session, lane);
       else
         send_batch_locked (session, &batch);
+      if (session->crowd.head != NULL && session->up)
+        let_in_locked (session);
     }
   session->has_sender = FALSE;
+  vuc_session_released_locked (session);
 
-  if (reader_must_look_again (session))
-    (void) eventfd_write (session->wake, 1);
+  if (session->polling && reader_must_look_again (session))
+    vuc_session_wake_reader_locked (session);
+  vuc_watch_update_locked (session);
+  if (session->send_ended)
+    vuc_watch_wake_loop_locked (session);
+}
+
+void
+vuc_outbox_flush_twin_locked (VucSession *session, VucLane *lane)
+{
+  lane->blocked = FALSE;
+  if (session->send_ended)
+    vuc_serving_release_locked (session, lane);
+  else
+    send_answer_locked (session, lane);
 }

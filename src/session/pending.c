@@ -51,11 +51,17 @@ grow (VucPending *pending)
 }
 
 gboolean
+vuc_pending_is_full (const VucPending *pending)
+{
+  return pending->n_waiting >= VUC_LIMIT_PENDING;
+}
+
+gboolean
 vuc_pending_add (VucPending *pending, VucCall *call)
 {
   VucPendingSlot *slot;
 
-  if (pending->n_waiting >= VUC_LIMIT_PENDING)
+  if (vuc_pending_is_full (pending))
     return FALSE;
   if (n_used (pending) >= pending->capacity / 2)
     grow (pending);
@@ -69,10 +75,20 @@ vuc_pending_add (VucPending *pending, VucCall *call)
   slot->command = call->command;
   slot->exact = vuc_command_reply_carries_fds (call->command)
                 || call->reply_data_capacity >= LARGE_REPLY;
+  slot->sent = FALSE;
   slot->call = call;
   pending->n_waiting++;
   pending->n_exact += slot->exact;
   return TRUE;
+}
+
+void
+vuc_pending_note_sent (VucPending *pending, guint16 id)
+{
+  VucPendingSlot *slot = &pending->slots[id];
+
+  pending->n_sent += !slot->sent;
+  slot->sent = TRUE;
 }
 
 VucPendingSlot *
@@ -117,6 +133,7 @@ vuc_pending_remove (VucPending *pending, guint16 id)
   else
     pending->n_abandoned--;
   pending->n_exact -= slot->exact;
+  pending->n_sent -= slot->sent;
   slot->state = VUC_PENDING_FREE;
   slot->call = NULL;
 }

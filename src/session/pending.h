@@ -29,6 +29,7 @@ typedef struct
   VucPendingState state;
   guint16 command;
   gboolean exact; /* the reply may carry descriptors, or much data: do not read ahead */
+  gboolean sent;  /* at least in part: the server will deal with it */
   VucCall *call;  /* with WAITING */
 } VucPendingSlot;
 
@@ -40,13 +41,20 @@ typedef struct
   guint n_waiting;
   guint n_abandoned;
   guint n_exact;
+  guint n_sent;
 } VucPending;
 
 void vuc_pending_init (VucPending *pending);
 void vuc_pending_clear (VucPending *pending);
 
-/* Gives call an id; FALSE if there are VUC_LIMIT_PENDING already. */
+/* Whether there are VUC_LIMIT_PENDING already. */
+gboolean vuc_pending_is_full (const VucPending *pending);
+
+/* Gives call an id; FALSE if it is full. */
 gboolean vuc_pending_add (VucPending *pending, VucCall *call);
+
+/* It is being sent. */
+void vuc_pending_note_sent (VucPending *pending, guint16 id);
 
 /* What an id stands for, NULL if nothing. */
 VucPendingSlot *vuc_pending_find (VucPending *pending, guint16 id);

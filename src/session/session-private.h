@@ -2,63 +2,155 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * What the files of this floor share.  session.c: who waits, who reads, who wakes; inbox.c: what a
- * message that came means; outbox.c: what goes out.
+ * What the files of this floor share:
+ *
+ *   session.c  who waits, who reads, who wakes
+ *   task.c     tasks: their steps, their numbers, how they end and are delivered
+ *   link.c     how a connection comes and goes
+ *   inbox.c    what a message that came means
+ *   serving.c  commands of the server
+ *   outbox.c   what goes out
+ *   watch.c    the epoll descriptor: who is woken when nobody waits
+ *   loop.c     what is done then
  */
 
 #ifndef VUC_SESSION_PRIVATE_H
 #define VUC_SESSION_PRIVATE_H
 
+#include <vfio-user-client/vuc-error.h>
+
 #include "session/pending.h"
 #include "session/session.h"
+#include "session/task.h"
 #include "transport/framer.h"
+
+/* One of the sockets of a connection: the main one, or the twin, which is for server commands. */
+typedef struct
+{
+  int socket; /* -1: there is none */
+  gboolean is_twin;
+
+  /* Receiving: the reader's, and under the lock. */
+  VucFramer framer;
+  VucCall *current;     /* whose reply the framer's message is; NULL: nobody's */
+  gint64 message_began; /* g_get_monotonic_time() of an unfinished message; 0: none */
+
+  /* The command being served, and the answer to it. */
+  VucServed served;
+  enum
+  {
+    VUC_SERVING_NOTHING,
+    VUC_SERVING_FIXED, /* its fixed part is being received */
+    VUC_SERVING_DATA,  /* the rest is */
+    VUC_SERVING_ANSWER /* the answer is being sent; nothing more is read meanwhile */
+  } serving;
+  gboolean begun; /* the service's begin was called: it is owed a release */
+  guint8 answer[VUC_HEADER_SIZE + VUC_SERVICE_FIXED_SIZE];
+  gsize answer_size;  /* of these */
+  gsize answer_sent;  /* of these and the data behind them */
+  gboolean blocked;   /* the socket took no more: whoever reads must poll for output, too */
+  gboolean ready;     /* there may be something to receive */
+  guint32 watched_for; /* events for which it is in the epoll set; 0: it is not */
+} VucLane;
 
 struct _VucSession
 {
   /* Constant. */
-  int socket;
-  int wake; /* eventfd that makes a polling reader look again */
   VucSessionOptions options;
 
   GMutex lock; /* guards everything below */
 
-  GError *cause; /* why the session has ended; NULL while it lives */
+  /* The connection. */
+  gboolean up;           /* it can be used, by the connecting task at least */
+  GError *down;          /* why it can not; NULL before the first one */
+  GError *cause;         /* why nobody else can use it; NULL while connected */
+  gboolean was_connected;
+  guint64 link_number;   /* how many there were */
+  VucTask *connector;    /* the task that makes one */
+  GError *refused;       /* what it is to fail with, because the session was ended meanwhile */
   gboolean negotiated;
-  gboolean held; /* the VERSION reply is in: nothing more is looked at before negotiated is set */
+  gboolean held;         /* the VERSION reply is in: nothing more is looked at before negotiated */
+  gboolean send_ended;   /* the server reads no more: what is sent is dropped */
+  gboolean serial;       /* one command at a time */
   VucPending pending;
+  VucLane lane;
+  VucLane *twin; /* NULL: none was agreed on */
 
   /* The reader role. */
   gboolean has_reader;
-  gboolean polling; /* it sleeps in poll, and waits for these events of the socket */
-  short polled_events;
-  GQueue sleepers;      /* calls whose waiters sleep, each of which could become the reader */
-  VucFramer framer;     /* its holder's, and under the lock */
-  VucCall *current;     /* whose reply the framer's message is; NULL: nobody's */
-  VucCall *receiving;   /* pinned: current, while the reader receives or traces without the lock */
-  gint64 message_began; /* g_get_monotonic_time() of an unfinished message; 0: none */
+  gboolean polling;    /* it sleeps in poll */
+  gboolean poll_stale; /* it was woken, to look at what it polls for */
+  gboolean polls_room; /* for output on the main socket, too */
+  gboolean polls_input;
+  int wake;            /* eventfd that makes it look again; -1: not made yet */
+  GQueue sleepers;     /* waited tasks whose threads sleep, each of which could become the reader */
 
   /* The sender role. */
   gboolean has_sender;
-  gboolean blocked;               /* the reader must poll for output */
-  gboolean send_ended;            /* the server reads no more: what is sent is dropped */
-  GQueue outbox;                  /* calls that are not wholly sent, in order */
-  gsize head_sent;                /* bytes of the first one that were sent */
-  guint8 answer[VUC_HEADER_SIZE]; /* an answer to a server command; goes before the outbox */
-  gsize answer_left;              /* its last bytes that were not sent */
+  GQueue outbox;     /* calls that are not wholly sent, in order; each has an id */
+  gsize head_sent;   /* bytes of the first one that were sent */
+  GByteArray *rest;  /* of a message whose task was cancelled in the middle; goes first; or NULL */
+  GQueue crowd;      /* calls that wait for room in the outbox, in order */
+  gsize queued_bytes;
+
+  /* Who waits for a pin, a role or a step to end. */
+  GCond released;
+  guint n_awaiting;
+
+  /* Asynchronous tasks. */
+  GHashTable *operations; /* number to task; those that are not delivered yet */
+  VucOperation last_number;
+  GQueue ready;     /* whose step is due, and which nobody waits for */
+  GQueue finished;  /* to be delivered */
+  GQueue deadlines; /* those with a deadline, in its order */
+  GQueue snoozing;  /* those that sleep */
+
+  /* The loop. */
+  int epoll; /* -1: nobody has asked for it */
+  int loop_wake;
+  int timer;
+  gint64 timer_at;        /* for when the timer is set; G_MAXINT64: it is not */
+  guint n_processing;     /* threads in vuc_session_process(): they look before they leave */
+  gboolean loop_woken;    /* loop_wake was written, and not read since */
+  gboolean must_look_again; /* there is more to do than the set tells of */
+  gboolean watch_paused;  /* the sockets are not to be in the epoll set */
+  gint64 resume_at;       /* paused with nobody reading: when they come back; else 0 */
+  gint64 last_leave;      /* when a blocking reader left last */
 };
 
-/* session.c */
+/* --- session.c --- */
 
-/* The call is complete; takes the error, NULL for success.  Wakes its waiter. */
-void vuc_session_complete_locked (VucCall *call, GError *error);
+/* Sleeps on released once; whoever ends a pin, a role or a step wakes. */
+void vuc_session_await_release_locked (VucSession *session);
+void vuc_session_released_locked (VucSession *session);
 
-/* Makes the call's waiter look again. */
-void vuc_session_wake_waiter_locked (VucCall *call);
+/* Makes the task's waiter look again. */
+void vuc_session_wake_waiter_locked (VucTask *task);
 
-/* The session is dead of this cause, which is taken; every call completes with it. */
-void vuc_session_die_locked (VucSession *session, GError *cause);
-void vuc_session_die_of_protocol_locked (VucSession *session, const char *format, ...)
-  G_GNUC_PRINTF (2, 3);
+/* Makes the reader look again at what it polls for. */
+void vuc_session_wake_reader_locked (VucSession *session);
+
+/* Waits until the task has ended or its step is due; gives it up after its deadline. */
+void vuc_session_wait_locked (VucSession *session, VucTask *task);
+
+/* Takes the reader role for the thread that waits for the task, if it is free. */
+void vuc_session_try_to_read_locked (VucSession *session, VucTask *task);
+
+/* Reader role: deals with one message, if the lane has any.  Whether there may be more. */
+gboolean vuc_session_take_one_locked (VucSession *session, VucLane *lane);
+
+/* Reader role: whether something was read and not dealt with. */
+gboolean vuc_session_note_rest_locked (VucSession *session);
+
+/* Lays it down; and if nobody reads, somebody who sleeps shall, or the loop. */
+void vuc_session_stop_reading_locked (VucSession *session, VucTask *task);
+void vuc_session_hand_on_locked (VucSession *session);
+
+/* Whether the thread is inside a callback that must not wait. */
+gboolean vuc_session_is_inside_callback (void);
+
+/* Whether this thread delivers: what it submits is sent when it is done with that. */
+gboolean vuc_session_is_delivering (const VucSession *session);
 
 /* Hands a message to the trace.  Takes the lock off meanwhile. */
 void vuc_session_trace_locked (VucSession *session,
@@ -66,7 +158,45 @@ void vuc_session_trace_locked (VucSession *session,
                                const GByteArray *bytes,
                                guint n_fds);
 
-/* inbox.c: by the holder of the reader role */
+/* --- task.c --- */
+
+/* The call has its outcome; takes the error, NULL for success. */
+void vuc_call_complete_locked (VucSession *session, VucCall *call, GError *error);
+
+/* A pin was taken off: it may be over now. */
+void vuc_call_unpinned_locked (VucSession *session, VucCall *call);
+
+gboolean vuc_task_is_due_locked (const VucTask *task);
+gboolean vuc_task_is_pinned_locked (const VucTask *task);
+
+/* The task ends before its step says so.  It is not pinned.  If that cannot be done without the
+ * stream, the connection ends and the step hears of that. */
+void vuc_task_give_up_locked (VucSession *session, VucTask *task, VucError code);
+
+/* Runs steps that are due; takes the lock off meanwhile. */
+void vuc_task_run_ready_locked (VucSession *session);
+
+/* Ends what is overdue and wakes what has slept enough.  May take the lock off. */
+void vuc_task_look_at_clock_locked (VucSession *session, gint64 now);
+
+/* When to look at the clock next. */
+gint64 vuc_task_next_time_locked (const VucSession *session);
+
+/* The step of a sleeping task is due now. */
+void vuc_task_rouse_locked (VucSession *session, VucTask *task);
+
+/* An outcome that belongs to no operation: told to callback, after those of the tasks that are due
+ * by now. */
+void vuc_task_give_notice_locked (VucSession *session, VucCallback callback, const GError *error);
+
+/* --- link.c --- */
+
+/* The connection is dead of this cause, which is taken; every call completes with it. */
+void vuc_session_die_locked (VucSession *session, GError *cause);
+void vuc_session_die_of_protocol_locked (VucSession *session, const char *format, ...)
+  G_GNUC_PRINTF (2, 3);
+
+/* --- inbox.c: by the holder of the reader role --- */
 
 typedef enum
 {
@@ -76,27 +206,98 @@ typedef enum
   VUC_INBOX_DEAD
 } VucInboxStatus;
 
-/* Deals with what was read already, looking at the clock after each message. */
-VucInboxStatus vuc_inbox_pump_locked (VucSession *session, gint64 deadline);
+/* Deals with what was received already, up to the end of one message. */
+VucInboxStatus vuc_inbox_pump_locked (VucSession *session, VucLane *lane);
 
-/* Receives once, and deals with it.  Takes the lock off while it receives. */
-VucInboxStatus vuc_inbox_receive_locked (VucSession *session, gint64 deadline);
+/* Deals with at most one message, receiving once if it is not there yet.  Takes the lock off while
+ * it receives. */
+VucInboxStatus vuc_inbox_receive_locked (VucSession *session, VucLane *lane);
 
-/* outbox.c */
+/* The reply that is being received goes nowhere any more.  Its call is not pinned. */
+void vuc_inbox_forget_locked (VucSession *session);
 
+/* The earliest time at which a message that has begun must be complete. */
+gint64 vuc_inbox_message_deadline_locked (const VucSession *session);
+
+/* The connection dies if that time has passed.  Whether it did. */
+gboolean vuc_inbox_end_unfinished_locked (VucSession *session);
+
+/* The rest of the message goes nowhere. */
+void vuc_inbox_throw_away (VucLane *lane);
+
+/* --- serving.c: by the holder of the reader role --- */
+
+/* A command of the server has begun; the next part of it was taken. */
+void vuc_serving_begin_locked (VucSession *session, VucLane *lane);
+
+/* What was taken is there.  TRUE: the message is complete. */
+gboolean vuc_serving_taken_locked (VucSession *session, VucLane *lane);
+
+/* The message is complete: the answer is queued. */
+void vuc_serving_end_locked (VucSession *session, VucLane *lane);
+
+/* Whether an answer waits to be sent, or is being sent. */
+gboolean vuc_serving_has_answer (const VucLane *lane);
+
+/* The answer was sent, or never will be. */
+void vuc_serving_release_locked (VucSession *session, VucLane *lane);
+
+/* --- outbox.c --- */
+
+/* Gives the call an id and queues it, or lets it wait for room. */
 void vuc_outbox_add_locked (VucSession *session, VucCall *call);
 
-/* The call leaves the outbox, if it is in there.  It is not pinned. */
+/* The call leaves the outbox or the crowd, if it is there.  It is not pinned. */
 void vuc_outbox_drop_locked (VucSession *session, VucCall *call);
 
 /* Whether some bytes of the call, but not all, went already. */
 gboolean vuc_outbox_is_partly_sent_locked (const VucSession *session, const VucCall *call);
 
+/* The rest of a message that was sent in part is copied, and goes without the call. */
+void vuc_outbox_detach_rest_locked (VucSession *session, VucCall *call);
+
 /* Sends what the socket takes, unless somebody else is at it.  Takes the lock off while it
  * sends. */
 void vuc_outbox_flush_locked (VucSession *session);
 
-/* Queues the answer to a server command: an error, and nothing else. */
-void vuc_outbox_answer_locked (VucSession *session, const VucHeader *command, int error_number);
+/* Sends the answer on a twin socket.  By the holder of the reader role. */
+void vuc_outbox_flush_twin_locked (VucSession *session, VucLane *lane);
+
+/* Whether there is something that could be sent, if the socket takes it. */
+gboolean vuc_outbox_has_more_locked (const VucSession *session);
+
+/* Nothing is queued any more. */
+void vuc_outbox_clear_locked (VucSession *session);
+
+/* --- watch.c --- */
+
+/* Puts into the epoll set what belongs there now, and takes out what does not. */
+void vuc_watch_update_locked (VucSession *session);
+
+/* A blocking reader begins: the sockets leave the set. */
+void vuc_watch_pause_locked (VucSession *session);
+
+/* Nobody reads any more: they come back, soon. */
+void vuc_watch_resume_locked (VucSession *session);
+
+/* An asynchronous reply is awaited: they come back now, unless somebody reads. */
+void vuc_watch_hurry_locked (VucSession *session);
+
+/* The loop has something to deliver or to do. */
+void vuc_watch_wake_loop_locked (VucSession *session);
+
+/* Sets the timer for the next time at which the loop has something to do. */
+void vuc_watch_set_timer_locked (VucSession *session);
+
+/* Which of the set's descriptors are ready: reads the wake-up and the timer empty. */
+void vuc_watch_look_locked (VucSession *session);
+
+/* Something is left that no descriptor of the set tells of. */
+void vuc_watch_must_look_again_locked (VucSession *session);
+
+/* A look at everything is over: the loop sleeps until there is something new. */
+void vuc_watch_end_look_locked (VucSession *session);
+
+void vuc_watch_clear (VucSession *session);
 
 #endif /* VUC_SESSION_PRIVATE_H */

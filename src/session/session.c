@@ -5,39 +5,47 @@
  * Who waits, who reads, who wakes.  Does not know what the commands mean, nor that there is
  * anything like a device.  Any thread.
  *
- * There is no thread of our own, so a reply is read by somebody who waits.  At most one waiter at a
- * time holds the *reader role* (has_reader): it polls and receives, for everybody.  The others
- * sleep, each on the condition of its own call, and stand in the queue of sleepers.
+ * There is no thread of our own, so a reply is read by somebody who waits, or by whoever processes
+ * the session from a loop.  At most one thread at a time holds the *reader role* (has_reader): it
+ * receives, for everybody.  A waiter that holds it polls the sockets (task->reads); a loop does not
+ * poll, it takes what is there and lays the role down again.  The other waiters sleep, each on the
+ * condition of its own task, and stand in the queue of sleepers.
  *
- * Claim 1: while a live session has a waiter, either somebody holds the reader role or somebody is
- * awake who will look for it.  A waiter looks for the role whenever it holds the lock and is about
- * to sleep (vuc_session_wait), and so sleeps only if somebody else holds it, or for a pin.  Whoever
- * lays the role down, and every waiter that leaves, for whatever reason, wakes the first sleeper if
- * nobody holds the role (hand_on_locked).  The one woken may be leaving for a reason of its own,
- * its deadline perhaps: then it is itself a waiter that leaves, and wakes the next.
+ * Claim 1: while a connection has a waiter, either somebody holds the reader role or somebody is
+ * awake who will look for it; and while it has none, but is watched, the loop will be woken.  A
+ * waiter looks for the role whenever it holds the lock and is about to sleep, and so sleeps only if
+ * somebody else holds it (or for a pin, see claim 4).  Whoever lays the role down, and every waiter
+ * that leaves, for whatever reason, hands on: if nobody holds the role it wakes the first sleeper,
+ * and if nobody sleeps it lets the loop watch the sockets again.  The one woken may be leaving for a
+ * reason of its own, its deadline perhaps: then it is itself a waiter that leaves, and hands on.
  *
- * Claim 2: nobody sleeps past its deadline or its completion.  Completion signals the call's own
- * condition (vuc_session_complete_locked), under the lock under which the sleeper decided to sleep.
- * The reader polls until its own deadline at most, and looks at the clock after each message, so
- * nothing that the server says can hold it.
+ * Claim 2: nobody sleeps past its deadline or its due.  What makes a task due or done wakes its
+ * waiter (vuc_session_wake_waiter_locked), under the lock under which the sleeper decided to sleep:
+ * by its condition if it sleeps, by the eventfd if it polls.  The reader polls until its own
+ * deadline at most, and looks at the clock after each message, so nothing that the server says can
+ * hold it.  What nobody waits for has the timer of watch.c.
  *
- * Claim 3: exactly one completion.  A call is found for completion either by its id (pending),
- * which is taken away first, or by its own waiter, which takes the id away; all under the lock.
+ * Claim 3: exactly one outcome.  A call is found for completion either by its id (pending), which
+ * is taken away first, or by its task, which takes the id away; a task ends under the lock, once.
  *
- * Claim 4: after the wait has returned nobody touches the call or its buffers.  The lock is off in
- * two places where they are used: while a sender sends (call->sending) and while the reader
- * receives (session->receiving).  Both are pins; neither system call sleeps (a trace, which both
- * include, is the user's business); a waiter does not leave, nor give up, while it is pinned.
- * Whoever takes the pin off signals the call's condition.
+ * Claim 4: after its outcome was told nobody touches a task or its buffers.  The lock is off in
+ * three places where they are used: while a sender sends (call->sending), while the reader receives
+ * (call->receiving), and in a step (task->running).  All are pins; none of them sleeps (a trace,
+ * which the first two include, is the user's business).  A call is over, and may make its task
+ * due, only when it is not pinned; and whoever ends a task early waits for the pins to go
+ * (vuc_session_await_release_locked).
  *
- * Claim 5: what is queued gets out.  If the socket is full, or a sender had done its share, the
- * outbox is not empty and the reader polls for output too; if it went to sleep before that was so,
- * it is woken through the eventfd.  It keeps reading meanwhile, so a server that blocks in sending
- * is relieved.  Only while the answer to a server command waits for room it does not, or a server
+ * Claim 5: what is queued gets out.  If the socket is full, or a sender had done its share, the lane
+ * is blocked and whoever reads polls for output too; if it went to sleep before that was so, it is
+ * woken through the eventfd.  It keeps reading meanwhile, so a server that blocks in sending is
+ * relieved.  Only while the answer to a server command waits for room it does not read, or a server
  * could make us queue answers without end; deadlines end that.
  *
- * The session dies once, of its first cause.  Everybody who waits is completed with it then, and
- * the socket is shut, which wakes the reader.
+ * Claim 6: while blocking calls run the loop sleeps.  A blocking reader takes the sockets out of the
+ * epoll set before its command is sent, so its reply wakes nobody else.
+ *
+ * A connection dies once, of its first cause.  Everything under way is completed with it then, and
+ * the sockets are shut, which wakes the reader.
  */
 
 #include "session/session-private.h"
@@ -45,385 +53,306 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/error.h"
-
-/* Set on a thread while it is in a callback of ours: it must not wait for the server there. */
+/* Set on a thread while it is in a callback of ours that must not wait for the server. */
 static GPrivate inside_callback;
 
+/* How long a reader that could not be given an eventfd polls at a time. */
+#define POLL_WITHOUT_WAKE_US 10000
+
 void
-vuc_call_init (VucCall *call, guint16 command, gint64 deadline)
+vuc_session_enter_callback (VucSession *session)
 {
-  *call = (VucCall){
-    .command = command, .deadline = deadline, .outbox_link.data = call, .sleeper_link.data = call
-  };
-  g_cond_init (&call->cond);
+  g_private_set (&inside_callback, session);
 }
 
 void
-vuc_call_clear (VucCall *call)
+vuc_session_leave_callback (void)
 {
-  g_clear_error (&call->error);
-  g_cond_clear (&call->cond);
+  g_private_set (&inside_callback, NULL);
 }
 
-/* The largest message that may come before the limits are agreed on: the version and its JSON. */
-#define FIRST_MAX_MESSAGE (VUC_HEADER_SIZE + VUC_VERSION_FIXED_SIZE + VUC_LIMIT_JSON_SIZE)
-
-VucSession *
-vuc_session_new (int socket, const VucSessionOptions *options, GError **error)
+gboolean
+vuc_session_is_inside_callback (void)
 {
-  int wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
-  VucSession *session;
-
-  if (wake < 0)
-    {
-      vuc_fail_errno (error, VUC_ERROR_CONNECT, errno, "creating an eventfd");
-      close (socket);
-      return NULL;
-    }
-
-  session = g_new0 (VucSession, 1);
-  session->socket = socket;
-  session->wake = wake;
-  session->options = *options;
-  g_mutex_init (&session->lock);
-  vuc_pending_init (&session->pending);
-  vuc_framer_init (&session->framer, FIRST_MAX_MESSAGE);
-  return session;
-}
-
-void
-vuc_session_free (VucSession *session)
-{
-  close (session->socket);
-  close (session->wake);
-  g_clear_error (&session->cause);
-  vuc_pending_clear (&session->pending);
-  vuc_framer_clear (&session->framer);
-  g_mutex_clear (&session->lock);
-  g_free (session);
-}
-
-void
-vuc_session_set_negotiated (VucSession *session, guint32 max_message)
-{
-  g_mutex_lock (&session->lock);
-  session->negotiated = TRUE;
-  session->held = FALSE;
-  session->framer.max_size = max_message;
-  g_mutex_unlock (&session->lock);
-}
-
-/* --- Completion and death --- */
-
-/* Signalling costs a system call even if nobody sleeps. */
-void
-vuc_session_wake_waiter_locked (VucCall *call)
-{
-  if (call->sleeping)
-    g_cond_signal (&call->cond);
-}
-
-void
-vuc_session_complete_locked (VucCall *call, GError *error)
-{
-  call->done = TRUE;
-  call->error = error;
-  vuc_session_wake_waiter_locked (call);
-}
-
-void
-vuc_session_die_locked (VucSession *session, GError *cause)
-{
-  if (session->cause != NULL)
-    {
-      g_error_free (cause);
-      return;
-    }
-
-  session->cause = cause;
-  session->current = NULL;
-  (void) shutdown (session->socket, SHUT_RDWR);
-
-  for (guint id = 0; id < session->pending.capacity; id++)
-    {
-      VucPendingSlot *slot = vuc_pending_find (&session->pending, (guint16) id);
-      VucCall *call = slot != NULL ? slot->call : NULL;
-
-      if (slot == NULL)
-        continue;
-      vuc_pending_remove (&session->pending, (guint16) id);
-      if (call == NULL)
-        continue;
-      /* A sender that is at it right now takes its calls out of the outbox by itself. */
-      if (!call->sending)
-        vuc_outbox_drop_locked (session, call);
-      vuc_session_complete_locked (call, g_error_copy (cause));
-    }
-}
-
-void
-vuc_session_die_of_protocol_locked (VucSession *session, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list args;
-
-  va_start (args, format);
-  text = g_strdup_vprintf (format, args);
-  va_end (args);
-  vuc_session_die_locked (session, g_error_new_literal (VUC_ERROR, VUC_ERROR_PROTOCOL, text));
-}
-
-void
-vuc_session_end (VucSession *session, const GError *cause)
-{
-  g_mutex_lock (&session->lock);
-  vuc_session_die_locked (session, g_error_copy (cause));
-  g_mutex_unlock (&session->lock);
+  return g_private_get (&inside_callback) != NULL;
 }
 
 void
 vuc_session_trace_locked (VucSession *session, gboolean sent, const GByteArray *bytes, guint n_fds)
 {
   g_mutex_unlock (&session->lock);
-  g_private_set (&inside_callback, session);
+  vuc_session_enter_callback (session);
   session->options.trace (sent, bytes->data, bytes->len, n_fds, session->options.trace_data);
-  g_private_set (&inside_callback, NULL);
+  vuc_session_leave_callback ();
   g_mutex_lock (&session->lock);
 }
 
-/* --- Submitting --- */
+/* --- Waking --- */
 
-static void
-submit_one_locked (VucSession *session, VucCall *call)
+void
+vuc_session_await_release_locked (VucSession *session)
 {
-  GError *error = NULL;
+  session->n_awaiting++;
+  g_cond_wait (&session->released, &session->lock);
+  session->n_awaiting--;
+}
 
-  if (g_private_get (&inside_callback) != NULL)
-    vuc_fail (&error, VUC_ERROR_INVALID_ARGUMENT,
-              "the server cannot be asked from inside a callback of the library");
-  else if (session->cause != NULL)
-    error = g_error_copy (session->cause);
-  else if (!vuc_pending_add (&session->pending, call))
-    vuc_fail (&error, VUC_ERROR_LIMIT, "%d commands are waiting for their replies already",
-              VUC_LIMIT_PENDING);
-
-  if (error != NULL)
-    vuc_session_complete_locked (call, error);
-  else
-    vuc_outbox_add_locked (session, call);
+/* Signalling costs a system call even if nobody sleeps. */
+void
+vuc_session_released_locked (VucSession *session)
+{
+  if (session->n_awaiting > 0)
+    g_cond_broadcast (&session->released);
 }
 
 void
-vuc_session_submit (VucSession *session, VucCall *const *calls, gsize n)
+vuc_session_wake_reader_locked (VucSession *session)
 {
-  g_mutex_lock (&session->lock);
-  for (gsize i = 0; i < n; i++)
-    submit_one_locked (session, calls[i]);
+  if (!session->polling || session->poll_stale || session->wake < 0)
+    return;
+  session->poll_stale = TRUE;
+  (void) eventfd_write (session->wake, 1);
+}
 
-  /* Inside a callback nothing of ours was queued; sending what others have queued would call back
-   * once more. */
-  if (g_private_get (&inside_callback) == NULL)
-    vuc_outbox_flush_locked (session);
+void
+vuc_session_wake_waiter_locked (VucTask *task)
+{
+  if (task->sleeping)
+    g_cond_signal (&task->cond);
+  else if (task->reads)
+    vuc_session_wake_reader_locked (task->session);
+}
+
+/* --- The reader role --- */
+
+void
+vuc_session_try_to_read_locked (VucSession *session, VucTask *task)
+{
+  if (session->has_reader || !session->up)
+    return;
+  session->has_reader = TRUE;
+  task->reads = TRUE;
+  vuc_watch_pause_locked (session);
+}
+
+void
+vuc_session_hand_on_locked (VucSession *session)
+{
+  if (session->has_reader)
+    return;
+  if (session->sleepers.head != NULL)
+    vuc_session_wake_waiter_locked (session->sleepers.head->data);
+  else
+    vuc_watch_resume_locked (session);
+}
+
+void
+vuc_session_stop_reading_locked (VucSession *session, VucTask *task)
+{
+  session->has_reader = FALSE;
+  task->reads = FALSE;
+  vuc_session_released_locked (session);
+  vuc_session_hand_on_locked (session);
+}
+
+/* So that it can be woken.  Not before there is anybody who could: while a blocking call makes the
+ * first connection nobody else has the handle. */
+static void
+make_wake_locked (VucSession *session, const VucTask *task)
+{
+  if (session->wake < 0 && (session->was_connected || task->number != 0))
+    session->wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static int
+poll_until (struct pollfd *fds, nfds_t n_fds, gint64 until)
+{
+  gint64 left = until == G_MAXINT64 ? 0 : MAX (until - g_get_monotonic_time (), 0);
+  struct timespec timeout = { .tv_sec = left / G_USEC_PER_SEC,
+                              .tv_nsec = left % G_USEC_PER_SEC * 1000 };
+
+  return ppoll (fds, n_fds, until == G_MAXINT64 ? NULL : &timeout, NULL);
+}
+
+static short
+events_to_poll_for (const VucLane *lane)
+{
+  return (short) ((vuc_serving_has_answer (lane) ? 0 : POLLIN) | (lane->blocked ? POLLOUT : 0));
+}
+
+/* Reader role.  Sleeps until there is something to receive or to send, or until the deadline.  A
+ * failure of poll, a signal above all, is a reason to look again like any other.  FALSE if the
+ * deadline has passed. */
+static gboolean
+poll_locked (VucSession *session, const VucTask *task)
+{
+  VucLane *twin = session->twin;
+  struct pollfd fds[3];
+  nfds_t n_fds = 0;
+  gint64 until = MIN (task->deadline, vuc_inbox_message_deadline_locked (session));
+  int n_ready;
+
+  make_wake_locked (session, task);
+  if (session->wake < 0 && session->was_connected)
+    until = MIN (until, g_get_monotonic_time () + POLL_WITHOUT_WAKE_US);
+
+  fds[n_fds++] = (struct pollfd){ session->lane.socket, events_to_poll_for (&session->lane), 0 };
+  if (session->wake >= 0)
+    fds[n_fds++] = (struct pollfd){ session->wake, POLLIN, 0 };
+  if (twin != NULL)
+    fds[n_fds++] = (struct pollfd){ twin->socket, events_to_poll_for (twin), 0 };
+
+  session->polling = TRUE;
+  session->polls_room = session->lane.blocked;
+  session->polls_input = !vuc_serving_has_answer (&session->lane);
   g_mutex_unlock (&session->lock);
+  n_ready = poll_until (fds, n_fds, until);
+  g_mutex_lock (&session->lock);
+  session->polling = FALSE;
+
+  if (session->poll_stale)
+    {
+      eventfd_t count;
+
+      session->poll_stale = FALSE;
+      (void) eventfd_read (session->wake, &count);
+    }
+  if (session->lane.blocked || vuc_serving_has_answer (&session->lane))
+    vuc_outbox_flush_locked (session);
+
+  session->lane.ready = n_ready < 0 || fds[0].revents != 0;
+  if (twin != NULL)
+    twin->ready = n_ready < 0 || fds[n_fds - 1].revents != 0;
+  return n_ready != 0 || until < task->deadline;
+}
+
+gboolean
+vuc_session_take_one_locked (VucSession *session, VucLane *lane)
+{
+  if (lane == NULL || !lane->ready || !session->up)
+    return FALSE;
+  lane->ready = vuc_inbox_receive_locked (session, lane) == VUC_INBOX_DONE;
+
+  /* A reply may have made room. */
+  if (!session->lane.blocked && (session->outbox.head != NULL || session->crowd.head != NULL))
+    vuc_outbox_flush_locked (session);
+  return lane->ready;
+}
+
+/* Which lanes have something that was read and not dealt with. */
+gboolean
+vuc_session_note_rest_locked (VucSession *session)
+{
+  session->lane.ready = !vuc_framer_is_idle (&session->lane.framer);
+  if (session->twin == NULL)
+    return session->lane.ready;
+  session->twin->ready = !vuc_framer_is_idle (&session->twin->framer);
+  return session->lane.ready || session->twin->ready;
+}
+
+static gboolean
+must_read_locked (const VucSession *session, const VucTask *task)
+{
+  return session->up && !task->done && !vuc_task_is_due_locked (task) && task->n_lingering == 0;
+}
+
+/* Reader role: whole messages that were received along with others would not make the socket
+ * readable, so nobody would look for them.  They are not many. */
+static void
+clear_up_locked (VucSession *session, VucLane *lane)
+{
+  while (lane != NULL && session->up
+         && vuc_inbox_pump_locked (session, lane) == VUC_INBOX_DONE)
+    continue;
+}
+
+/* Reader role: reads for everybody until the task is due or done.  FALSE if its deadline has passed
+ * before. */
+static gboolean
+read_locked (VucSession *session, const VucTask *task)
+{
+  /* What the last reader left behind, or what came while nobody read; then poll first: right after
+   * a command went out there is nothing to receive yet. */
+  gboolean more = vuc_session_note_rest_locked (session);
+
+  while (must_read_locked (session, task))
+    {
+      if (!more && vuc_inbox_end_unfinished_locked (session))
+        break;
+      if (!more && !session->send_ended && !poll_locked (session, task))
+        return FALSE;
+      if (more && g_get_monotonic_time () >= task->deadline)
+        return FALSE;
+      if (session->send_ended)
+        session->lane.ready = TRUE;
+
+      more = vuc_session_take_one_locked (session, &session->lane);
+      more |= vuc_session_take_one_locked (session, session->twin);
+      if (session->ready.head != NULL)
+        vuc_task_run_ready_locked (session);
+    }
+  return TRUE;
 }
 
 /* --- Waiting --- */
 
+/* FALSE if its deadline has passed. */
 static gboolean
-is_pinned_locked (const VucSession *session, const VucCall *call)
+sleep_locked (VucSession *session, VucTask *task)
 {
-  return call->sending || session->receiving == call;
-}
+  gint64 until = task->wake_at != 0 ? MIN (task->wake_at, task->deadline) : task->deadline;
+  gboolean woken = TRUE;
 
-/* When the session dies if the message that has begun stays unfinished. */
-static gint64
-message_deadline_locked (const VucSession *session)
-{
-  if (session->message_began == 0)
-    return G_MAXINT64;
-  return session->message_began + session->options.timeout_ms * (gint64) 1000;
-}
-
-static void
-poll_until (struct pollfd *fds, nfds_t n_fds, gint64 deadline)
-{
-  gint64 left = deadline - g_get_monotonic_time ();
-  struct timespec timeout;
-
-  if (left <= 0)
-    return;
-  timeout.tv_sec = left / G_USEC_PER_SEC;
-  timeout.tv_nsec = left % G_USEC_PER_SEC * 1000;
-  (void) ppoll (fds, n_fds, deadline == G_MAXINT64 ? NULL : &timeout, NULL);
-}
-
-/* Reader role.  Sleeps until there is something to receive or to send, or until the deadline.  A
- * failure of poll, a signal above all, is a reason to look again like any other. */
-static void
-poll_locked (VucSession *session, gint64 deadline)
-{
-  short events = (short) ((session->answer_left == 0 ? POLLIN : 0)
-                          | (session->blocked ? POLLOUT : 0));
-  struct pollfd fds[] = { { .fd = session->socket, .events = events },
-                          { .fd = session->wake, .events = POLLIN } };
-  gint64 until = MIN (deadline, message_deadline_locked (session));
-
-  session->polling = TRUE;
-  session->polled_events = events;
-  g_mutex_unlock (&session->lock);
-  poll_until (fds, G_N_ELEMENTS (fds), until);
-  g_mutex_lock (&session->lock);
-  session->polling = FALSE;
-
-  if ((fds[1].revents & POLLIN) != 0)
-    {
-      eventfd_t count;
-
-      (void) eventfd_read (session->wake, &count);
-    }
-  if (session->blocked)
-    vuc_outbox_flush_locked (session);
-}
-
-/* Reader role: reads for everybody until this call is complete or its deadline has passed. */
-static void
-read_locked (VucSession *session, const VucCall *call)
-{
-  gboolean more;
-
-  /* What the last reader left behind; then poll first: right after a command went out there is
-   * nothing to receive yet.  Unless a message is unfinished: its rest may have come while nobody
-   * read. */
-  (void) vuc_inbox_pump_locked (session, call->deadline);
-  more = session->message_began != 0;
-  while (!call->done && g_get_monotonic_time () < call->deadline)
-    {
-      if (!more && g_get_monotonic_time () >= message_deadline_locked (session))
-        {
-          vuc_session_die_of_protocol_locked (
-            session, "a message from the server stayed unfinished for %u ms",
-            session->options.timeout_ms);
-          return;
-        }
-      if (!more && !session->send_ended)
-        poll_locked (session, call->deadline);
-      more = vuc_inbox_receive_locked (session, call->deadline) == VUC_INBOX_DONE;
-    }
-}
-
-/* The deadline has passed.  The call is neither complete nor pinned. */
-static void
-give_up_locked (VucSession *session, VucCall *call)
-{
-  gboolean was_queued = call->queued;
-  char buffer[16];
-  const char *name = vuc_command_name (call->command, buffer, sizeof buffer);
-  GError *error = NULL;
-
-  /* The stream is in the middle of a message: there is no way on. */
-  if (session->current == call)
-    {
-      vuc_session_die_of_protocol_locked (session, "%s reply: begun, but not complete in time",
-                                          name);
-      return;
-    }
-  if (vuc_outbox_is_partly_sent_locked (session, call))
-    {
-      vuc_session_die_of_protocol_locked (session, "%s command: the server did not read it in time",
-                                          name);
-      return;
-    }
-
-  if (was_queued)
-    {
-      vuc_outbox_drop_locked (session, call);
-      vuc_pending_remove (&session->pending, call->id);
-    }
+  task->sleeping = TRUE;
+  g_queue_push_tail_link (&session->sleepers, &task->sleeper_link);
+  if (until == G_MAXINT64)
+    g_cond_wait (&task->cond, &session->lock);
   else
-    {
-      vuc_pending_abandon (&session->pending, call->id);
-    }
-  vuc_fail (&error, VUC_ERROR_TIMED_OUT, "%s: %s", name,
-            was_queued ? "the server did not take the command in time"
-                       : "the server did not reply in time");
-  vuc_session_complete_locked (call, error);
+    woken = g_cond_wait_until (&task->cond, &session->lock, until);
+  g_queue_unlink (&session->sleepers, &task->sleeper_link);
+  task->sleeping = FALSE;
 
-  if (session->pending.n_abandoned > VUC_LIMIT_ABANDONED)
-    vuc_session_die_of_protocol_locked (session, "%u replies are overdue, allowed are %d",
-                                        session->pending.n_abandoned, VUC_LIMIT_ABANDONED);
-}
-
-/* Who holds a pin never sleeps, so nothing but its end is waited for then. */
-static void
-sleep_locked (VucSession *session, VucCall *call)
-{
-  call->sleeping = TRUE;
-  g_queue_push_tail_link (&session->sleepers, &call->sleeper_link);
-
-  if (call->deadline == G_MAXINT64 || is_pinned_locked (session, call))
-    g_cond_wait (&call->cond, &session->lock);
-  else
-    g_cond_wait_until (&call->cond, &session->lock, call->deadline);
-
-  g_queue_unlink (&session->sleepers, &call->sleeper_link);
-  call->sleeping = FALSE;
-}
-
-/* If nobody reads, somebody who sleeps shall. */
-static void
-hand_on_locked (VucSession *session)
-{
-  if (!session->has_reader && session->sleepers.head != NULL)
-    vuc_session_wake_waiter_locked (session->sleepers.head->data);
-}
-
-gboolean
-vuc_session_wait (VucSession *session, VucCall *call, GError **error)
-{
-  g_mutex_lock (&session->lock);
-  for (;;)
-    {
-      if (is_pinned_locked (session, call))
-        {
-          sleep_locked (session, call);
-        }
-      else if (call->done)
-        {
-          break;
-        }
-      else if (g_get_monotonic_time () >= call->deadline)
-        {
-          give_up_locked (session, call);
-        }
-      else if (session->has_reader)
-        {
-          sleep_locked (session, call);
-        }
-      else
-        {
-          session->has_reader = TRUE;
-          read_locked (session, call);
-          session->has_reader = FALSE;
-          hand_on_locked (session);
-        }
-    }
-  hand_on_locked (session);
-  g_mutex_unlock (&session->lock);
-
-  if (call->error == NULL)
+  if (woken)
     return TRUE;
-  g_propagate_error (error, g_error_copy (call->error));
-  return FALSE;
+  if (until == task->deadline)
+    return FALSE;
+  vuc_task_rouse_locked (session, task);
+  return TRUE;
 }
 
-gboolean
-vuc_session_call (VucSession *session, VucCall *call, GError **error)
+void
+vuc_session_wait_locked (VucSession *session, VucTask *task)
 {
-  vuc_session_submit (session, &call, 1);
-  return vuc_session_wait (session, call, error);
+  gboolean in_time = TRUE;
+
+  while (!task->done && !vuc_task_is_due_locked (task))
+    {
+      if (task->n_lingering > 0 || (!in_time && vuc_task_is_pinned_locked (task)))
+        {
+          vuc_session_await_release_locked (session);
+          continue;
+        }
+      if (!in_time)
+        {
+          vuc_task_give_up_locked (session, task, VUC_ERROR_TIMED_OUT);
+          continue;
+        }
+
+      if (task->reads && !session->up)
+        vuc_session_stop_reading_locked (session, task);
+      vuc_session_try_to_read_locked (session, task);
+      in_time = task->reads ? read_locked (session, task) : sleep_locked (session, task);
+    }
+
+  if (task->reads)
+    {
+      clear_up_locked (session, &session->lane);
+      clear_up_locked (session, session->twin);
+      vuc_session_stop_reading_locked (session, task);
+    }
+  else
+    vuc_session_hand_on_locked (session);
 }

@@ -2,9 +2,10 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * One connection: commands go out, replies come back to those who wait for them, and whatever else
- * the server sends is dealt with.  Any thread may call any function; there is no thread of our own:
- * whoever waits, reads.  session.c explains how.
+ * Who waits for what.  A session lives as long as its device; connections come and go under it.
+ * Commands go out, replies come back to those who wait for them, and whatever else the server sends
+ * is dealt with.  Any thread may call any function; there is no thread of our own: whoever waits,
+ * reads.  session.c explains how.
  *
  * Locks: each session has one mutex.  Nothing is called with it held that takes another lock,
  * sleeps, or is the user's.
@@ -13,11 +14,15 @@
 #ifndef VUC_SESSION_H
 #define VUC_SESSION_H
 
-#include <glib.h>
+#include <sys/socket.h>
 
-#include "session/call.h"
+#include <glib.h>
+#include <vfio-user-client/vuc-types.h>
+
+#include "session/service.h"
 
 typedef struct _VucSession VucSession;
+typedef struct _VucTask VucTask;
 
 /* Sees each message: its first bytes, at most VUC_TRACE_SIZE of them.  No lock is held. */
 typedef void (*VucSessionTrace) (gboolean sent,
@@ -30,34 +35,90 @@ typedef void (*VucSessionTrace) (gboolean sent,
 
 typedef struct
 {
-  guint max_msg_fds;     /* the most descriptors that the server may send in one message */
-  guint timeout_ms;      /* in which a message that has begun must be complete */
-  VucSessionTrace trace; /* or NULL */
+  VucDevice *device;      /* what callbacks are told; the session does not look into it */
+  guint max_msg_fds;      /* the most descriptors that the server may send in one message */
+  guint timeout_ms;       /* in which a message that has begun must be complete */
+  guint max_operations;   /* asynchronous ones at a time */
+  gsize max_queued_bytes; /* of commands that wait to be sent */
+  VucSessionTrace trace;  /* or NULL */
   gpointer trace_data;
+  VucCallback lost;          /* told of the end of each connection that others could use; or NULL */
+  const VucService *service; /* of server commands; NULL: none is known */
+  gpointer service_data;
 } VucSessionOptions;
 
-/* socket: connected; it belongs to the session from now on, even if this fails. */
-VucSession *vuc_session_new (int socket, const VucSessionOptions *options, GError **error);
+/* Not connected yet. */
+VucSession *vuc_session_new (const VucSessionOptions *options);
 
-/* No call may be under way. */
+/* No call may be under way, no operation be undelivered. */
 void vuc_session_free (VucSession *session);
 
-/* The version is agreed on: the server may send commands, and messages of up to max_message bytes,
- * header included. */
-void vuc_session_set_negotiated (VucSession *session, guint32 max_message);
+/* --- Connections (link.c) --- */
 
-/* Ends the session with a cause that every waiter and every later call gets.  Only the first cause
- * counts. */
+typedef enum
+{
+  VUC_SESSION_NEW,       /* was never connected */
+  VUC_SESSION_CONNECTED, /* can be used by everybody */
+  VUC_SESSION_LOST
+} VucSessionState;
+
+/* *connecting: whether a task is making a connection. */
+VucSessionState vuc_session_get_state (VucSession *session, gboolean *connecting);
+
+/* This task makes the connection from now on; FALSE with error if there is one, or another task is
+ * at it.  Ends with vuc_session_connected() or vuc_session_connect_failed(). */
+gboolean vuc_session_begin_connecting (VucSession *session, VucTask *task, GError **error);
+
+/* The connection's socket, which belongs to the session from now on, even if this fails: when it
+ * was closed meanwhile. */
+gboolean vuc_session_open (VucSession *session, int socket, GError **error);
+
+/* The version is agreed on: the server may send commands, on twin if that is not -1 (then it belongs
+ * to the session), and messages of up to max_message bytes, header included. */
+void vuc_session_set_negotiated (VucSession *session, guint32 max_message, int twin);
+
+/* Everybody may use the connection; FALSE with error if it has ended already.  told: a notice is
+ * delivered to it, in order with the others; or NULL. */
+gboolean vuc_session_connected (VucSession *session, VucCallback told, GError **error);
+
+/* The task gives up, for this reason. */
+void vuc_session_connect_failed (VucSession *session, const GError *cause);
+
+/* The connection, or the attempt to make one, ends, with a cause that every waiter and every later
+ * call gets.  Only the first cause counts. */
 void vuc_session_end (VucSession *session, const GError *cause);
 
-/* Sends n commands, in order, as far as the socket takes them; the rest goes while somebody waits.
- * Each of them must be waited for.  Never fails: what goes wrong is the outcome of the calls. */
-void vuc_session_submit (VucSession *session, VucCall *const *calls, gsize n);
+/* The same, because of what the server sent over the connection that this task uses. */
+void vuc_session_end_by (VucTask *task, const GError *cause);
 
-/* Waits until the call is complete, at most until its deadline.  Hands out a copy of its error. */
-gboolean vuc_session_wait (VucSession *session, VucCall *call, GError **error);
+/* Who is at the other end of the connection; FALSE if there never was one. */
+gboolean vuc_session_get_peer (VucSession *session, struct ucred *credentials, GError **error);
 
-/* Both, for one. */
-gboolean vuc_session_call (VucSession *session, VucCall *call, GError **error);
+/* With message DMA and without a twin socket servers take the next message for the reply to their
+ * command: one command of ours at a time. */
+void vuc_session_set_serial (VucSession *session, gboolean serial);
+
+/* --- The loop (watch.c, loop.c) --- */
+
+/* The epoll descriptor, made by the first call; -1 with error set. */
+int vuc_session_get_fd (VucSession *session, GError **error);
+
+/* Does what there is to do, without waiting, and delivers. */
+void vuc_session_process (VucSession *session);
+
+/* Delivers what is complete already, on this thread; the second also what comes to it by that. */
+void vuc_session_deliver (VucSession *session);
+void vuc_session_deliver_all (VucSession *session);
+
+/* Ends everything and delivers all of it, on this thread; no other may use the session. */
+void vuc_session_shut_down (VucSession *session, const GError *cause);
+
+/* How much is under way. */
+void vuc_session_get_load (VucSession *session, guint *operations, gsize *queued_bytes);
+
+/* --- Callbacks of the user's that no lock is held for, but in which nothing may wait --- */
+
+void vuc_session_enter_callback (VucSession *session);
+void vuc_session_leave_callback (void);
 
 #endif /* VUC_SESSION_H */

@@ -5,9 +5,9 @@
  * How a connected socket comes about: by a path, or from a descriptor that somebody else has
  * connected.  Does not know what is spoken on it.  Any thread.
  *
- * A server's backlog may be full: many listen for one client only.  A non-blocking connect then
- * fails at once with EAGAIN, and no poll tells when to try again, so the connect blocks, bounded by
- * SO_SNDTIMEO.
+ * A server's backlog may be full: many listen for one client only.  A connect that does not block
+ * then fails at once with EAGAIN, and no poll tells when to try again: the caller does so after a
+ * while.
  */
 
 #include "transport/connect.h"
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -43,73 +44,48 @@ fill_address (const char *path, struct sockaddr_un *address, socklen_t *size, GE
 }
 
 static void
-set_send_timeout (int socket, gint64 us)
-{
-  struct timeval timeout = { .tv_sec = us / G_USEC_PER_SEC, .tv_usec = us % G_USEC_PER_SEC };
-
-  (void) setsockopt (socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-}
-
-/* connect(2) until the deadline; 0 or an errno.  A connect of a UNIX socket that was interrupted
- * has not begun, so it is simply called again. */
-static int
-connect_until (int socket, const struct sockaddr_un *address, socklen_t size, gint64 deadline)
-{
-  for (;;)
-    {
-      gint64 left = deadline - g_get_monotonic_time ();
-
-      if (left <= 0)
-        return EAGAIN;
-      set_send_timeout (socket, left);
-      if (connect (socket, (const struct sockaddr *) address, size) == 0)
-        return 0;
-      if (errno != EINTR)
-        return errno;
-    }
-}
-
-static void
 set_connect_error (GError **error, const char *path, int number)
 {
   struct stat status;
 
-  if (number == EAGAIN)
-    vuc_fail (error, VUC_ERROR_TIMED_OUT,
-              "connecting to '%s': the server did not accept in time; it may have another client",
-              path);
-  else if (number == ECONNREFUSED && path[0] != '@' && stat (path, &status) == 0
+  if (number == ECONNREFUSED && path[0] != '@' && stat (path, &status) == 0
            && !S_ISSOCK (status.st_mode))
     vuc_fail_errno (error, VUC_ERROR_CONNECT, ENOTSOCK, "connecting to '%s'", path);
   else
     vuc_fail_errno (error, VUC_ERROR_CONNECT, number, "connecting to '%s'", path);
 }
 
-int
-vuc_connect_path (const char *path, gint64 deadline, GError **error)
+VucConnectStatus
+vuc_connect_path (const char *path, int *connected, GError **error)
 {
   struct sockaddr_un address;
   socklen_t size = 0;
-  int fd, number;
+  int fd, number = 0;
 
   if (!fill_address (path, &address, &size, error))
-    return -1;
+    return VUC_CONNECT_FAILED;
 
-  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     {
       vuc_fail_errno (error, VUC_ERROR_CONNECT, errno, "creating a socket");
-      return -1;
+      return VUC_CONNECT_FAILED;
     }
 
-  number = connect_until (fd, &address, size, deadline);
-  if (number != 0)
+  /* A connect of a UNIX socket that was interrupted has not begun. */
+  if (connect (fd, (const struct sockaddr *) &address, size) < 0)
+    number = errno;
+  if (number == 0)
     {
-      close (fd);
-      set_connect_error (error, path, number);
-      return -1;
+      *connected = fd;
+      return VUC_CONNECT_DONE;
     }
-  return fd;
+
+  close (fd);
+  if (number == EAGAIN || number == EINTR)
+    return VUC_CONNECT_AGAIN;
+  set_connect_error (error, path, number);
+  return VUC_CONNECT_FAILED;
 }
 
 int
@@ -139,14 +115,4 @@ vuc_connect_adopt (int fd, GError **error)
   if (copy < 0)
     vuc_fail_errno (error, VUC_ERROR_CONNECT, errno, "duplicating descriptor %d", fd);
   return copy;
-}
-
-gboolean
-vuc_connect_get_peer (int socket, struct ucred *credentials, GError **error)
-{
-  socklen_t size = sizeof *credentials;
-
-  if (getsockopt (socket, SOL_SOCKET, SO_PEERCRED, credentials, &size) < 0)
-    return vuc_fail_errno (error, VUC_ERROR_CONNECT, errno, "asking who the server is");
-  return TRUE;
 }

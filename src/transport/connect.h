@@ -8,18 +8,20 @@
 #ifndef VUC_CONNECT_H
 #define VUC_CONNECT_H
 
-#include <sys/socket.h>
-
 #include <glib.h>
 
-/* A new CLOEXEC socket connected to path, or to the abstract name if path begins with '@'; -1 with
- * error set.  deadline: g_get_monotonic_time() at which it gives up. */
-int vuc_connect_path (const char *path, gint64 deadline, GError **error);
+typedef enum
+{
+  VUC_CONNECT_DONE,
+  VUC_CONNECT_AGAIN, /* the server's backlog is full: try again later */
+  VUC_CONNECT_FAILED /* error is set */
+} VucConnectStatus;
+
+/* Tries to connect a new CLOEXEC socket to path, or to the abstract name if path begins with '@'.
+ * Does not wait.  *socket is set when DONE. */
+VucConnectStatus vuc_connect_path (const char *path, int *socket, GError **error);
 
 /* A CLOEXEC duplicate of fd, if it is a connected UNIX stream socket; -1 with error set. */
 int vuc_connect_adopt (int fd, GError **error);
-
-/* Who is at the other end. */
-gboolean vuc_connect_get_peer (int socket, struct ucred *credentials, GError **error);
 
 #endif /* VUC_CONNECT_H */

@@ -238,6 +238,17 @@ vuc_framer_take (VucFramer *framer, const struct iovec *places, int n_places)
 }
 
 void
+vuc_framer_forget_places (VucFramer *framer)
+{
+  gsize left = 0;
+
+  for (int i = 0; i < VUC_FRAMER_PLACES; i++)
+    left += framer->places[i].iov_len;
+  if (framer->taking)
+    vuc_framer_take (framer, &(struct iovec){ NULL, left }, 1);
+}
+
+void
 vuc_framer_end (VucFramer *framer)
 {
   vuc_fd_set_clear (&framer->fds);

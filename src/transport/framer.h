@@ -103,6 +103,9 @@ VucFramerEvent vuc_framer_next (VucFramer *framer, GError **error);
  * framer->left. */
 void vuc_framer_take (VucFramer *framer, const struct iovec *places, int n_places);
 
+/* What the last _take asked for, and is not there yet, is thrown away when it comes. */
+void vuc_framer_forget_places (VucFramer *framer);
+
 /* Done with the message: all of it was taken, or thrown away. */
 void vuc_framer_end (VucFramer *framer);
 

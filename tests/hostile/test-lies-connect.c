@@ -154,9 +154,9 @@ static const VersionRow version_lies[] = {
     "capabilities.write_multiple: expected true or false, got 1" },
   { "an object that is none", CAPABILITIES ("\"migration\":true"),
     "capabilities.migration: expected an object, got true" },
-  { "a twin socket that nobody proposed",
-    CAPABILITIES ("\"twin_socket\":{\"supported\":true,\"fd_index\":0}"),
-    "twin_socket.supported: true, although it was not proposed" },
+  { "a twin socket that did not come",
+    CAPABILITIES ("\"twin_socket\":{\"supported\":true,\"fd_index\":1}"),
+    "twin_socket.fd_index: names none of the 1 descriptors that came" },
   { "16 KiB and a byte", "00*4 '{\"a\":\"' 'x'*16376 '\"}' 00",
     "VERSION: size 16405, allowed are 16 to 16404" },
 };

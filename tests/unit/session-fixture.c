@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "harness/harness.h"
 #include "session/session-private.h"
 
@@ -19,14 +20,32 @@ in_ms (gint64 ms)
   return g_get_monotonic_time () + ms * 1000;
 }
 
-static VucSession *
-open_with (int socket, const VucSessionOptions *options)
+VucSession *
+session_open_raw (int socket, const VucSessionOptions *options)
 {
   g_autoptr(GError) error = NULL;
-  VucSession *session = vuc_session_new (socket, options, &error);
+  VucSession *session = vuc_session_new (options);
+  VucTask connector;
 
+  vuc_task_init (&connector, session, NULL, G_MAXINT64);
+  vuc_session_begin_connecting (session, &connector, &error);
   assert_no_error (error);
-  vuc_session_set_negotiated (session, SESSION_MAX_SIZE);
+  vuc_session_open (session, socket, &error);
+  assert_no_error (error);
+  vuc_session_connected (session, NULL, &error);
+  assert_no_error (error);
+  return session;
+}
+
+static VucSession *
+open_with (int socket, VucSessionOptions options)
+{
+  VucSession *session;
+
+  options.max_operations = VUC_LIMIT_OPERATIONS;
+  options.max_queued_bytes = VUC_LIMIT_QUEUED_BYTES_DEFAULT;
+  session = session_open_raw (socket, &options);
+  vuc_session_set_negotiated (session, SESSION_MAX_SIZE, -1);
   return session;
 }
 
@@ -39,28 +58,104 @@ session_open (int socket)
 VucSession *
 session_open_with_timeout (int socket, guint timeout_ms)
 {
-  return open_with (socket, &(VucSessionOptions){ .max_msg_fds = SESSION_MAX_FDS,
+  return open_with (socket, (VucSessionOptions){ .max_msg_fds = SESSION_MAX_FDS,
                                                   .timeout_ms = timeout_ms });
 }
 
 VucSession *
 session_open_with_trace (int socket, VucSessionTrace trace, gpointer data)
 {
-  return open_with (socket, &(VucSessionOptions){ .max_msg_fds = SESSION_MAX_FDS,
+  return open_with (socket, (VucSessionOptions){ .max_msg_fds = SESSION_MAX_FDS,
                                                   .timeout_ms = LONG,
                                                   .trace = trace,
                                                   .trace_data = data });
 }
 
+static VucTaskStatus
+end (VucTask *task G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+  return VUC_TASK_ENDS;
+}
+
+void
+single_init (Single *single, guint16 command, gint64 timeout_ms)
+{
+  vuc_task_init (&single->task, NULL, end,
+                 timeout_ms == G_MAXINT64 ? G_MAXINT64 : in_ms (timeout_ms));
+  vuc_call_init (&single->call, command);
+}
+
+void
+single_clear (Single *single)
+{
+  vuc_call_clear (&single->call);
+  g_clear_error (&single->task.error);
+}
+
+void
+single_submit (VucSession *session, Single *single)
+{
+  VucCall *call = &single->call;
+
+  single->task.session = session;
+  vuc_task_submit (&single->task, &call, 1);
+}
+
+gboolean
+single_wait (Single *single, GError **error)
+{
+  VucTask *task = &single->task;
+  VucSession *session = task->session;
+  const GError *failure;
+
+  g_mutex_lock (&session->lock);
+  task->waited = TRUE;
+  if (task->queue != NULL)
+    g_queue_unlink (task->queue, &task->queue_link);
+  task->queue = NULL;
+  vuc_session_wait_locked (session, task);
+  g_mutex_unlock (&session->lock);
+
+  failure = task->error != NULL ? task->error : single->call.error;
+  if (failure != NULL)
+    g_propagate_error (error, g_error_copy (failure));
+  return failure == NULL;
+}
+
+/* As an operation would do it. */
+static VucTaskStatus
+ask (VucTask *task, GError **error)
+{
+  Single *single = (Single *) task;
+  VucCall *call = &single->call;
+
+  if (call->task == NULL)
+    {
+      vuc_task_submit (task, &call, 1);
+      return VUC_TASK_GOES_ON;
+    }
+  if (call->error != NULL)
+    g_propagate_error (error, g_error_copy (call->error));
+  return VUC_TASK_ENDS;
+}
+
+gboolean
+single_run (VucSession *session, Single *single, GError **error)
+{
+  single->task.session = session;
+  single->task.step = ask;
+  return vuc_task_run (&single->task, error);
+}
+
 gboolean
 reset (VucSession *session, gint64 timeout_ms, GError **error)
 {
-  VucCall call;
+  Single single;
   gboolean ok;
 
-  vuc_call_init (&call, VUC_COMMAND_DEVICE_RESET, in_ms (timeout_ms));
-  ok = vuc_session_call (session, &call, error);
-  vuc_call_clear (&call);
+  single_init (&single, VUC_COMMAND_DEVICE_RESET, timeout_ms);
+  ok = single_run (session, &single, error);
+  single_clear (&single);
   return ok;
 }
 
@@ -76,7 +171,7 @@ reset_or_fail (VucSession *session)
 void
 query_init (Query *query, guint16 command, gint64 timeout_ms)
 {
-  vuc_call_init (&query->call, command, in_ms (timeout_ms));
+  single_init (&query->single, command, timeout_ms);
   query->call.request_size = 16;
   query->call.reply_min = 4;
   query->call.reply = query->head;
@@ -92,7 +187,7 @@ query_init (Query *query, guint16 command, gint64 timeout_ms)
 void
 query_clear (Query *query)
 {
-  vuc_call_clear (&query->call);
+  single_clear (&query->single);
   vuc_fd_set_clear (&query->fds);
 }
 

@@ -13,7 +13,7 @@
 #ifndef TEST_SESSION_FIXTURE_H
 #define TEST_SESSION_FIXTURE_H
 
-#include "session/session.h"
+#include "session/task.h"
 
 /* For what must not time out, in milliseconds. */
 #define LONG 5000
@@ -29,6 +29,26 @@ VucSession *session_open (int socket);
 VucSession *session_open_with_timeout (int socket, guint timeout_ms);
 VucSession *session_open_with_trace (int socket, VucSessionTrace trace, gpointer data);
 
+/* Connected, not negotiated. */
+VucSession *session_open_raw (int socket, const VucSessionOptions *options);
+
+/* A command by itself, and the task that it is part of. */
+typedef struct
+{
+  VucTask task;
+  VucCall call;
+} Single;
+
+void single_init (Single *single, guint16 command, gint64 timeout_ms);
+void single_clear (Single *single);
+
+/* In one go, as a blocking operation. */
+gboolean single_run (VucSession *session, Single *single, GError **error);
+
+/* In two steps: submitted at first; then waited for. */
+void single_submit (VucSession *session, Single *single);
+gboolean single_wait (Single *single, GError **error);
+
 /* DEVICE_RESET: no payload either way. */
 gboolean reset (VucSession *session, gint64 timeout_ms, GError **error);
 void reset_or_fail (VucSession *session);
@@ -37,7 +57,15 @@ void reset_or_fail (VucSession *session);
  * What was not received is 0xee. */
 typedef struct
 {
-  VucCall call;
+  union
+  {
+    Single single;
+    struct
+    {
+      VucTask task;
+      VucCall call;
+    };
+  };
   guint8 head[16];
   guint8 data[8];
   VucFdSet fds;

@@ -10,24 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <vfio-user-client/vuc-error.h>
 
 #include "harness/harness.h"
-
-#define MS 1000
-
-static gint64
-in_ms (gint64 ms)
-{
-  return g_get_monotonic_time () + ms * MS;
-}
 
 static char *
 temp_path (const char *name)
@@ -55,12 +45,22 @@ listen_at (const char *name, int backlog)
   return fd;
 }
 
+/* -1 if that fails, or has to be tried again. */
+static int
+connect_to (const char *path, VucConnectStatus expected, GError **error)
+{
+  int fd = -1;
+
+  ck_assert_int_eq (vuc_connect_path (path, &fd, error), expected);
+  return fd;
+}
+
 static void
 connect_fails (const char *path, VucError code, const char *why, int number)
 {
   g_autoptr(GError) error = NULL;
 
-  ck_assert_int_eq (vuc_connect_path (path, in_ms (5000), &error), -1);
+  ck_assert_int_eq (connect_to (path, VUC_CONNECT_FAILED, &error), -1);
   assert_error (error, VUC_ERROR, code, why);
   ck_assert_int_eq (vuc_error_get_errno (error), number);
 }
@@ -70,7 +70,7 @@ connect_works (const char *path)
 {
   g_autoptr(GError) error = NULL;
   int listener = listen_at (path, 0);
-  int fd = vuc_connect_path (path, in_ms (5000), &error);
+  int fd = connect_to (path, VUC_CONNECT_DONE, &error);
   int server = accept (listener, NULL, NULL);
   char byte = 0;
 
@@ -205,131 +205,28 @@ a_datagram_server_is_said (void)
 /* --- Nobody accepts --- */
 
 /* A server whose backlog is full: it serves its only client, say. */
-static int
-listen_without_room (const char *path, int *client)
+static void
+a_full_backlog_is_to_be_tried_again (void)
 {
+  g_autofree char *path = temp_path ("socket");
+  g_autoptr(GError) error = NULL;
   int listener = listen_at (path, 0);
+  int client = connect_to (path, VUC_CONNECT_DONE, &error);
+  guint before = harness_count_descriptors ();
+  int server, second;
 
-  *client = vuc_connect_path (path, in_ms (5000), NULL);
-  ck_assert_int_ge (*client, 0);
-  return listener;
-}
-
-static void
-a_full_backlog_is_waited_for_until_the_deadline (void)
-{
-  g_autofree char *path = temp_path ("socket");
-  g_autoptr(GError) error = NULL;
-  int client;
-  int listener = listen_without_room (path, &client);
-  gint64 deadline = in_ms (50);
-
-  ck_assert_int_eq (vuc_connect_path (path, deadline, &error), -1);
-
-  ck_assert_int_ge (g_get_monotonic_time (), deadline);
-  ck_assert_int_lt (g_get_monotonic_time (), deadline + 2000 * MS);
-  assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "it may have another client");
-  close (client);
-  close (listener);
-}
-
-static void
-a_deadline_that_has_passed_is_not_waited_for (void)
-{
-  g_autofree char *path = temp_path ("socket");
-  g_autoptr(GError) error = NULL;
-  int listener = listen_at (path, 4);
-
-  ck_assert_int_eq (vuc_connect_path (path, in_ms (-1), &error), -1);
-  assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "connecting to");
-  close (listener);
-}
-
-/* --- Signals --- */
-
-static volatile sig_atomic_t n_signals;
-static volatile sig_atomic_t accept_from = -1; /* the listener on which the third one accepts */
-static volatile sig_atomic_t accepted = -1;
-
-static void
-on_signal (int number G_GNUC_UNUSED)
-{
-  n_signals++;
-  if (n_signals == 3 && accept_from >= 0)
-    accepted = accept (accept_from, NULL, NULL);
-}
-
-typedef struct
-{
-  struct itimerval timer;
-  struct sigaction action;
-} Interrupter;
-
-/* A signal every 5 ms.  The harness may use the same timer, so it gets it back. */
-static void
-interrupter_start (Interrupter *before)
-{
-  const struct itimerval timer = { { 0, 5 * MS }, { 0, 5 * MS } };
-  struct sigaction action = { .sa_handler = on_signal };
-
-  n_signals = 0;
-  ck_assert_int_eq (sigaction (SIGALRM, &action, &before->action), 0);
-  ck_assert_int_eq (setitimer (ITIMER_REAL, &timer, &before->timer), 0);
-}
-
-static void
-interrupter_stop (const Interrupter *before)
-{
-  setitimer (ITIMER_REAL, &before->timer, NULL);
-  sigaction (SIGALRM, &before->action, NULL);
-}
-
-static void
-signals_do_not_move_the_deadline (void)
-{
-  g_autofree char *path = temp_path ("socket");
-  g_autoptr(GError) error = NULL;
-  Interrupter before;
-  int client;
-  int listener = listen_without_room (path, &client);
-  gint64 deadline = in_ms (60);
-  gint64 end;
-
-  interrupter_start (&before);
-  ck_assert_int_eq (vuc_connect_path (path, deadline, &error), -1);
-  end = g_get_monotonic_time ();
-  interrupter_stop (&before);
-
-  ck_assert_int_ge (end, deadline);
-  ck_assert_int_lt (end, deadline + 2000 * MS);
-  ck_assert_int_gt (n_signals, 1);
-  assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "connecting to");
-  close (client);
-  close (listener);
-}
-
-static void
-signals_do_not_end_the_waiting (void)
-{
-  g_autofree char *path = temp_path ("socket");
-  g_autoptr(GError) error = NULL;
-  Interrupter before;
-  int client, fd;
-  int listener = listen_without_room (path, &client);
-
-  accept_from = listener;
-  interrupter_start (&before);
-  fd = vuc_connect_path (path, in_ms (5000), &error);
-  interrupter_stop (&before);
-
+  for (guint i = 0; i < 3; i++)
+    ck_assert_int_eq (connect_to (path, VUC_CONNECT_AGAIN, &error), -1);
   assert_no_error (error);
-  ck_assert_int_ge (fd, 0);
-  ck_assert_int_ge (n_signals, 3);
-  close (fd);
-  close (accepted);
+  ck_assert_uint_eq (harness_count_descriptors (), before);
+
+  server = accept (listener, NULL, NULL);
+  second = connect_to (path, VUC_CONNECT_DONE, &error);
+  ck_assert_int_ge (second, 0);
+  close (second);
+  close (server);
   close (client);
   close (listener);
-  accept_from = accepted = -1;
 }
 
 /* --- Adopting --- */
@@ -433,26 +330,6 @@ a_tcp_connection_is_not_adopted (void)
     close (listener);
 }
 
-/* --- The peer --- */
-
-static void
-the_peer_of_a_socket_pair_is_who_made_it (void)
-{
-  g_autoptr(GError) error = NULL;
-  struct ucred credentials = { 0 };
-  int ends[2];
-
-  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  ck_assert (vuc_connect_get_peer (ends[0], &credentials, &error));
-  ck_assert_int_eq (credentials.pid, getpid ());
-  ck_assert_int_eq ((int) credentials.uid, (int) getuid ());
-  close (ends[0]);
-  close (ends[1]);
-
-  ck_assert (!vuc_connect_get_peer (-1, &credentials, &error));
-  assert_error (error, VUC_ERROR, VUC_ERROR_CONNECT, "asking who the server is");
-}
-
 static const HarnessCase cases[] = {
   HARNESS_CASE (a_server_is_reached_by_its_path),
   HARNESS_CASE (a_server_is_reached_by_its_abstract_name),
@@ -466,16 +343,12 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_folder_is_no_socket_either),
   HARNESS_CASE (a_socket_that_we_may_not_write_to_is_said),
   HARNESS_CASE (a_datagram_server_is_said),
-  HARNESS_CASE (a_full_backlog_is_waited_for_until_the_deadline),
-  HARNESS_CASE (a_deadline_that_has_passed_is_not_waited_for),
-  HARNESS_CASE (signals_do_not_move_the_deadline),
-  HARNESS_CASE (signals_do_not_end_the_waiting),
+  HARNESS_CASE (a_full_backlog_is_to_be_tried_again),
   HARNESS_CASE (a_connected_socket_is_duplicated),
   HARNESS_CASE (what_is_no_socket_is_not_adopted),
   HARNESS_CASE (an_unconnected_socket_is_not_adopted),
   HARNESS_ROWS (another_type_of_socket_is_not_adopted, types),
   HARNESS_CASE (a_tcp_connection_is_not_adopted),
-  HARNESS_CASE (the_peer_of_a_socket_pair_is_who_made_it),
   HARNESS_END
 };
 

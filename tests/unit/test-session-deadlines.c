@@ -93,7 +93,7 @@ a_late_reply_is_swallowed (gconstpointer row)
   session = session_open (script_server_start (server));
 
   query_init (&query, 6, SHORT);
-  ck_assert (!vuc_session_call (session, &query.call, &error));
+  ck_assert (!single_run (session, &query.single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "DEVICE_GET_REGION_IO_FDS");
   ck_assert_uint_eq (session->pending.n_abandoned, 1);
 
@@ -166,9 +166,9 @@ a_server_that_owes_too_many_replies_is_given_up (void)
       harness_context ("call %u", i);
       ck_assert (!reset (session, -1, &error));
       assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "did not reply in time");
-      ck_assert_int_eq (session->cause != NULL, i == VUC_LIMIT_ABANDONED);
+      ck_assert_int_eq (session->down != NULL, i == VUC_LIMIT_ABANDONED);
     }
-  assert_error (session->cause, VUC_ERROR, VUC_ERROR_PROTOCOL,
+  assert_error (session->down, VUC_ERROR, VUC_ERROR_PROTOCOL,
                 "257 replies are overdue, allowed are 256");
   ck_assert (!reset (session, LONG, NULL));
   vuc_session_free (session);
@@ -223,7 +223,7 @@ a_reply_that_stays_unfinished_until_its_deadline_ends_the_session (void)
   session = session_open (script_server_start (server));
 
   query_init (&query, 9, SHORT);
-  ck_assert (!vuc_session_call (session, &query.call, &error));
+  ck_assert (!single_run (session, &query.single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL,
                 "REGION_READ reply: begun, but not complete in time");
   query_clear (&query);
@@ -258,7 +258,7 @@ a_message_that_was_finished_while_nobody_read_is_no_offence (void)
   session = session_open_with_timeout (peer.socket, SHORT);
 
   ck_assert (!reset (session, SHORT / 2, NULL));
-  ck_assert (!vuc_framer_is_idle (&session->framer));
+  ck_assert (!vuc_framer_is_idle (&session->lane.framer));
   peer_tell (&peer, 0);
   g_usleep (2 * SHORT * 1000);
 

@@ -28,31 +28,25 @@
 /* A command with data, whose reply has nothing. */
 typedef struct
 {
-  VucCall call;
+  Single single;
   guint8 *data;
 } Write;
 
 static void
 write_init (Write *write, gsize size, guint8 fill, gint64 timeout_ms)
 {
-  vuc_call_init (&write->call, VUC_COMMAND_REGION_WRITE, in_ms (timeout_ms));
+  single_init (&write->single, VUC_COMMAND_REGION_WRITE, timeout_ms);
   write->data = g_malloc (size);
   memset (write->data, fill, size);
-  write->call.request_data = write->data;
-  write->call.request_data_size = size;
+  write->single.call.request_data = write->data;
+  write->single.call.request_data_size = size;
 }
 
 static void
 write_clear (Write *write)
 {
-  vuc_call_clear (&write->call);
+  single_clear (&write->single);
   g_free (write->data);
-}
-
-static void
-submit (VucSession *session, VucCall *call)
-{
-  vuc_session_submit (session, &call, 1);
 }
 
 /* More than the socket takes. */
@@ -64,9 +58,9 @@ submit_writes (VucSession *session, gint64 timeout_ms)
   for (guint i = 0; i < N_WRITES; i++)
     {
       write_init (&writes[i], WRITE_SIZE, (guint8) i, timeout_ms);
-      submit (session, &writes[i].call);
+      single_submit (session, &writes[i].single);
     }
-  ck_assert (session->blocked);
+  ck_assert (session->lane.blocked);
   return writes;
 }
 
@@ -103,7 +97,7 @@ commands_that_nobody_reads_time_out (void)
     {
       g_autoptr(GError) error = NULL;
 
-      ck_assert (!vuc_session_wait (session, &writes[i].call, &error));
+      ck_assert (!single_wait (&writes[i].single, &error));
       ck_assert (error->code == VUC_ERROR_TIMED_OUT || error->code == VUC_ERROR_PROTOCOL);
       assert_contains (error->message, "in time");
     }
@@ -121,18 +115,18 @@ a_server_that_shuts_its_ears_is_lost (void)
 {
   g_autoptr(GError) error = NULL;
   VucSession *session;
-  VucCall call;
+  Single single;
   int fds[2];
 
   ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM, 0, fds), 0);
   ck_assert_int_eq (shutdown (fds[1], SHUT_RD), 0);
   session = session_open (fds[0]);
-  vuc_call_init (&call, VUC_COMMAND_DEVICE_RESET, G_MAXINT64);
+  single_init (&single, VUC_COMMAND_DEVICE_RESET, G_MAXINT64);
 
-  ck_assert (!vuc_session_call (session, &call, &error));
+  ck_assert (!single_run (session, &single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "closed the connection");
 
-  vuc_call_clear (&call);
+  single_clear (&single);
   vuc_session_free (session);
   close (fds[1]);
 }
@@ -159,30 +153,32 @@ very_many_commands_at_once_are_all_answered (void)
 {
   g_autofree VucCall *calls = g_new (VucCall, N_AT_ONCE);
   g_autofree VucCall **pointers = g_new (VucCall *, N_AT_ONCE);
+  g_autoptr(GError) error = NULL;
+  Single all;
   VucSession *session;
   Peer peer;
 
   for (guint i = 0; i < N_AT_ONCE; i++)
     {
-      vuc_call_init (&calls[i], VUC_COMMAND_DEVICE_RESET, in_ms (LONG));
+      vuc_call_init (&calls[i], VUC_COMMAND_DEVICE_RESET);
       pointers[i] = &calls[i];
     }
   peer_start (&peer, answer_all, NULL);
   session = session_open (peer.socket);
-  vuc_session_submit (session, pointers, N_AT_ONCE);
-  ck_assert (session->blocked);
+  single_init (&all, VUC_COMMAND_DEVICE_RESET, LONG);
+  all.task.session = session;
+  vuc_task_submit (&all.task, pointers, N_AT_ONCE);
+  ck_assert (session->lane.blocked);
 
+  ck_assert (single_wait (&all, &error));
   for (guint i = 0; i < N_AT_ONCE; i++)
     {
-      g_autoptr(GError) error = NULL;
-      gboolean ok = vuc_session_wait (session, &calls[i], &error);
-
-      assert_no_error (error);
-      ck_assert (ok);
-      vuc_call_clear (&calls[i]);
+      assert_no_error (calls[i].error);
+      ck_assert (calls[i].done);
     }
-  ck_assert (!session->blocked);
+  ck_assert (!session->lane.blocked);
 
+  single_clear (&all);
   vuc_session_free (session);
   peer_finish (&peer);
 }
@@ -218,7 +214,7 @@ a_command_that_was_not_sent_in_time_is_never_sent (void)
 
   /* Behind them, so it has not begun. */
   query_init (&query, VUC_COMMAND_REGION_READ, SHORT);
-  ck_assert (!vuc_session_call (session, &query.call, &error));
+  ck_assert (!single_run (session, &query.single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT,
                 "REGION_READ: the server did not take the command in time");
   id = query.call.id;
@@ -232,7 +228,7 @@ a_command_that_was_not_sent_in_time_is_never_sent (void)
   for (guint i = 0; i < N_WRITES; i++)
     {
       g_clear_error (&error);
-      vuc_session_wait (session, &writes[i].call, &error);
+      single_wait (&writes[i].single, &error);
       assert_no_error (error);
     }
   reset_or_fail (session);
@@ -254,7 +250,7 @@ a_command_that_was_sent_in_part_ends_the_session_when_it_times_out (void)
   session = session_open (peer.socket);
   write_init (&large, LARGE_SIZE, 1, SHORT);
 
-  ck_assert (!vuc_session_call (session, &large.call, &error));
+  ck_assert (!single_run (session, &large.single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL,
                 "REGION_WRITE command: the server did not read it in time");
   ck_assert (!reset (session, LONG, NULL));
@@ -316,7 +312,7 @@ nothing_gets_into_the_middle_of_a_message (void)
   peer_start (&peer, ask_in_between, NULL);
   session = session_open (peer.socket);
   write_init (&large, LARGE_SIZE, 0x5a, LONG);
-  submit (session, &large.call);
+  single_submit (session, &large.single);
   ck_assert_uint_gt (session->head_sent, 0);
 
   thread = g_thread_new ("caller", reset_on_a_thread, session);
@@ -324,7 +320,7 @@ nothing_gets_into_the_middle_of_a_message (void)
   peer_tell (&peer, 0);
   peer_tell (&peer, 0);
 
-  vuc_session_wait (session, &large.call, &error);
+  single_wait (&large.single, &error);
   assert_no_error (error);
   ck_assert_ptr_null (g_thread_join (thread));
   write_clear (&large);
@@ -356,12 +352,12 @@ a_reply_before_its_command_was_sent_ends_the_session (void)
   session = session_open (peer.socket);
   writes = submit_writes (session, LONG);
 
-  peer_tell (&peer, writes[N_WRITES - 1].call.id);
-  ck_assert (!vuc_session_wait (session, &writes[0].call, &error));
+  peer_tell (&peer, writes[N_WRITES - 1].single.call.id);
+  ck_assert (!single_wait (&writes[0].single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, "is not pending");
 
   for (guint i = 1; i < N_WRITES; i++)
-    vuc_session_wait (session, &writes[i].call, NULL);
+    single_wait (&writes[i].single, NULL);
   clear_writes (writes);
   vuc_session_free (session);
   peer_tell (&peer, 0);
@@ -379,11 +375,11 @@ a_reply_to_half_a_command_ends_the_session (void)
   peer_start (&peer, reply_to_what_was_told, NULL);
   session = session_open (peer.socket);
   write_init (&large, LARGE_SIZE, 1, LONG);
-  submit (session, &large.call);
+  single_submit (session, &large.single);
   ck_assert_uint_gt (session->head_sent, 0);
 
-  peer_tell (&peer, large.call.id);
-  ck_assert (!vuc_session_wait (session, &large.call, &error));
+  peer_tell (&peer, large.single.call.id);
+  ck_assert (!single_wait (&large.single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, "is not pending");
 
   write_clear (&large);
@@ -409,7 +405,7 @@ call_when_there_is_room (gboolean sent, const guint8 *bytes G_GNUC_UNUSED,
                          gsize size G_GNUC_UNUSED, guint n_fds G_GNUC_UNUSED, gpointer user_data)
 {
   Trace *trace = user_data;
-  struct pollfd room = { .fd = trace->session->socket, .events = POLLOUT };
+  struct pollfd room = { .fd = trace->session->lane.socket, .events = POLLOUT };
 
   trace->depth++;
   trace->max_depth = MAX (trace->max_depth, trace->depth);
@@ -451,7 +447,7 @@ a_callback_is_not_entered_twice_by_one_thread (void)
 
   for (guint i = 0; i < N_WRITES; i++)
     {
-      vuc_session_wait (trace.session, &writes[i].call, &error);
+      single_wait (&writes[i].single, &error);
       assert_no_error (error);
     }
   for (guint i = 0; i < 2; i++)

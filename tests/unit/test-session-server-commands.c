@@ -115,8 +115,7 @@ a_server_command_before_negotiation_ends_the_session (void)
   script_expect_any (server);
   script_send (server, "u16:77 u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4");
   script_expect_eof (server);
-  session = vuc_session_new (script_server_start (server), &options, &error);
-  assert_no_error (error);
+  session = session_open_raw (script_server_start (server), &options);
 
   ck_assert (!reset (session, LONG, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL,
@@ -137,8 +136,7 @@ a_long_message_before_negotiation_ends_the_session (void)
   script_expect_any (server);
   script_send (server, "id u16:13 u32:16405 u32:0x21 u32:1");
   script_expect_eof (server);
-  session = vuc_session_new (script_server_start (server), &options, &error);
-  assert_no_error (error);
+  session = session_open_raw (script_server_start (server), &options);
 
   ck_assert (!reset (session, LONG, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, "size 16405, allowed are 16 to 16404");
@@ -187,7 +185,7 @@ a_trace_sees_what_goes_and_comes (void)
 
   query_init (&query, 6, LONG);
   memset (query.call.request, 7, 16);
-  vuc_session_call (session, &query.call, &error);
+  single_run (session, &query.single, &error);
   assert_no_error (error);
   ck_assert (!reset (session, LONG, NULL));
 
@@ -235,7 +233,7 @@ a_trace_sees_the_beginning_of_a_long_message (void)
   query.call.request_data_size = 10000;
   query.call.reply_data = data;
   query.call.reply_data_capacity = 10000;
-  vuc_session_call (session, &query.call, &error);
+  single_run (session, &query.single, &error);
   assert_no_error (error);
 
   ck_assert_str_eq (trace.log->str, "sent 4096\nreceived 4096\n");

@@ -93,7 +93,7 @@ call_again_and_again (gpointer data)
 
       query_init (&query, VUC_COMMAND_REGION_READ, LONG);
       memcpy (query.call.request, &sent, sizeof sent);
-      if (vuc_session_call (caller->session, &query.call, NULL) && query.call.reply_size == 24)
+      if (single_run (caller->session, &query.single, NULL) && query.call.reply_size == 24)
         {
           memcpy (&came, query.data, sizeof came);
           caller->n_right += came == 2 * sent && memcmp (query.head, &sent, sizeof sent) == 0;

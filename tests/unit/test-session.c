@@ -28,19 +28,20 @@ a_command_is_its_header_and_its_payload (void)
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(GError) error = NULL;
   VucSession *session;
-  VucCall call;
+  Single single;
+  VucCall *call = &single.call;
 
   script_expect (server, "id u16:10 u32:37 u32:0 u32:0 | 01 02 03 04 05 06 07 08*2 09*7 | 'data!'");
   script_reply (server, "");
   session = session_open (script_server_start (server));
 
-  vuc_call_init (&call, VUC_COMMAND_REGION_WRITE, in_ms (LONG));
-  memcpy (call.request, "\1\2\3\4\5\6\7\10\10\11\11\11\11\11\11\11", 16);
-  call.request_size = 16;
-  call.request_data = "data!";
-  call.request_data_size = 5;
-  vuc_session_call (session, &call, &error);
-  vuc_call_clear (&call);
+  single_init (&single, VUC_COMMAND_REGION_WRITE, LONG);
+  memcpy (call->request, "\1\2\3\4\5\6\7\10\10\11\11\11\11\11\11\11", 16);
+  call->request_size = 16;
+  call->request_data = "data!";
+  call->request_data_size = 5;
+  single_run (session, &single, &error);
+  single_clear (&single);
   assert_no_error (error);
 
   vuc_session_free (session);
@@ -75,7 +76,7 @@ a_reply_fills_the_buffers_as_far_as_it_goes (gconstpointer row)
   session = session_open (script_server_start (server));
 
   query_init (&query, READ, LONG);
-  vuc_session_call (session, &query.call, &error);
+  single_run (session, &query.single, &error);
   assert_no_error (error);
   ck_assert_uint_eq (query.call.reply_size, reply->size);
   memcpy (both, query.head, 16);
@@ -120,7 +121,7 @@ an_error_reply_fails_the_call_only (gconstpointer row)
   session = session_open (script_server_start (server));
 
   query_init (&query, READ, LONG);
-  ck_assert (!vuc_session_call (session, &query.call, &error));
+  ck_assert (!single_run (session, &query.single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_REMOTE, "the server refused REGION_READ");
   ck_assert_int_eq (vuc_error_get_errno (error), reply->number);
   ck_assert_uint_eq (query.head[0], 0xee);
@@ -170,7 +171,7 @@ a_bad_message_ends_the_session (gconstpointer row)
 
   query_init (&query, READ, LONG);
   /* The bad one may come behind a good one. */
-  if (!vuc_session_call (session, &query.call, &error))
+  if (!single_run (session, &query.single, &error))
     assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, message->why);
   query_clear (&query);
 
@@ -200,7 +201,7 @@ descriptors_of_a_reply_are_handed_out (void)
   session = session_open (script_server_start (server));
 
   query_init (&query, VUC_COMMAND_DEVICE_GET_REGION_IO_FDS, LONG);
-  vuc_session_call (session, &query.call, &error);
+  single_run (session, &query.single, &error);
   assert_no_error (error);
   ck_assert_uint_eq (query.fds.count, 2);
   query_clear (&query);
@@ -245,7 +246,7 @@ descriptors_that_do_not_belong_end_the_session (gconstpointer row)
   session = session_open (script_server_start (server));
 
   query_init (&query, VUC_COMMAND_DEVICE_GET_REGION_IO_FDS, LONG);
-  ck_assert (!vuc_session_call (session, &query.call, &error));
+  ck_assert (!single_run (session, &query.single, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, bad->why);
   ck_assert_uint_eq (query.fds.count, 0);
   query_clear (&query);
@@ -285,7 +286,7 @@ a_server_that_hangs_up_ends_the_session (gconstpointer row)
   session = session_open (script_server_start (server));
 
   query_init (&query, READ, LONG);
-  ck_assert (!vuc_session_call (session, &query.call, &error));
+  ck_assert (!single_run (session, &query.single, &error));
   assert_error (error, VUC_ERROR, end->code, end->why);
   query_clear (&query);
   vuc_session_free (session);
@@ -299,8 +300,7 @@ what_a_server_said_before_it_hung_up_is_still_read (void)
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(GError) error = NULL;
   VucSession *session;
-  VucCall calls[2];
-  VucCall *both[] = { &calls[0], &calls[1] };
+  Single both[2];
 
   script_expect_command (server, RESET, "");
   script_expect_command (server, RESET, "");
@@ -309,15 +309,17 @@ what_a_server_said_before_it_hung_up_is_still_read (void)
   session = session_open (script_server_start (server));
 
   for (guint i = 0; i < 2; i++)
-    vuc_call_init (both[i], RESET, in_ms (LONG));
-  vuc_session_submit (session, both, 2);
-  vuc_session_wait (session, both[0], &error);
+    {
+      single_init (&both[i], RESET, LONG);
+      single_submit (session, &both[i]);
+    }
+  single_wait (&both[0], &error);
   assert_no_error (error);
-  ck_assert (!vuc_session_wait (session, both[1], &error));
+  ck_assert (!single_wait (&both[1], &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "the server closed the connection");
 
   for (guint i = 0; i < 2; i++)
-    vuc_call_clear (both[i]);
+    single_clear (&both[i]);
   vuc_session_free (session);
   script_server_finish (server);
 }

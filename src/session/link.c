@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * How a connection comes and goes under a session.  Does not know how one is made, nor what is said
+ * on it.  Any thread.
+ *
+ * Three things are told apart.  up: there is a connection that works; only the task that makes it
+ * may use it, until it says that everybody may.  down: why the last one ended.  cause: why nobody
+ * but that task may ask anything; the first cause of a loss stays until another connection was made.
+ */
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "session/session-private.h"
+
+/* The largest message that may come before the limits are agreed on: the version and its JSON. */
+#define FIRST_MAX_MESSAGE (VUC_HEADER_SIZE + VUC_VERSION_FIXED_SIZE + VUC_LIMIT_JSON_SIZE)
+
+static void
+lane_init (VucLane *lane, int socket, gboolean is_twin, guint32 max_message)
+{
+  lane->socket = socket;
+  lane->is_twin = is_twin;
+  vuc_framer_init (&lane->framer, max_message);
+}
+
+VucSession *
+vuc_session_new (const VucSessionOptions *options)
+{
+  VucSession *session = g_new0 (VucSession, 1);
+
+  session->options = *options;
+  g_mutex_init (&session->lock);
+  g_cond_init (&session->released);
+  session->lane.socket = -1;
+  session->wake = session->epoll = session->loop_wake = session->timer = -1;
+  session->timer_at = G_MAXINT64;
+  session->operations = g_hash_table_new (g_int64_hash, g_int64_equal);
+  vuc_pending_init (&session->pending);
+  vuc_fail (&session->cause, VUC_ERROR_DISCONNECTED, "the device is not connected yet");
+  return session;
+}
+
+static void
+lane_close (VucLane *lane)
+{
+  vuc_framer_clear (&lane->framer);
+  close (lane->socket);
+}
+
+/* Closes the sockets of a connection that is dead and that nobody uses.  Takes the lock off: what is
+ * closed may be descriptors of the server's, too. */
+static void
+close_lanes_locked (VucSession *session)
+{
+  VucLane *twin;
+  VucLane lane;
+
+  if (session->lane.socket < 0)
+    return;
+  vuc_serving_release_locked (session, &session->lane);
+  if (session->twin != NULL)
+    vuc_serving_release_locked (session, session->twin);
+  vuc_outbox_clear_locked (session);
+
+  lane = session->lane;
+  twin = g_steal_pointer (&session->twin);
+  session->lane = (VucLane){ .socket = -1 };
+  g_mutex_unlock (&session->lock);
+  lane_close (&lane);
+  if (twin != NULL)
+    lane_close (twin);
+  g_free (twin);
+  g_mutex_lock (&session->lock);
+}
+
+void
+vuc_session_free (VucSession *session)
+{
+  g_mutex_lock (&session->lock);
+  close_lanes_locked (session);
+  g_mutex_unlock (&session->lock);
+
+  if (session->wake >= 0)
+    close (session->wake);
+  vuc_watch_clear (session);
+  g_clear_error (&session->cause);
+  g_clear_error (&session->down);
+  g_clear_error (&session->refused);
+  vuc_pending_clear (&session->pending);
+  g_hash_table_unref (session->operations);
+  g_cond_clear (&session->released);
+  g_mutex_clear (&session->lock);
+  g_free (session);
+}
+
+/* --- Making one --- */
+
+gboolean
+vuc_session_begin_connecting (VucSession *session, VucTask *task, GError **error)
+{
+  gboolean ok = FALSE;
+
+  g_mutex_lock (&session->lock);
+  if (session->connector != NULL)
+    vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT, "the device is being connected already");
+  else if (session->cause == NULL)
+    vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT, "the device is connected");
+  else
+    ok = TRUE;
+  if (ok)
+    {
+      session->connector = task;
+      g_clear_error (&session->refused);
+    }
+  g_mutex_unlock (&session->lock);
+  return ok;
+}
+
+gboolean
+vuc_session_open (VucSession *session, int socket, GError **error)
+{
+  g_mutex_lock (&session->lock);
+  while (session->has_reader || session->has_sender)
+    vuc_session_await_release_locked (session);
+  close_lanes_locked (session);
+
+  if (session->refused != NULL)
+    {
+      g_propagate_error (error, g_error_copy (session->refused));
+      g_mutex_unlock (&session->lock);
+      close (socket);
+      return FALSE;
+    }
+
+  lane_init (&session->lane, socket, FALSE, FIRST_MAX_MESSAGE);
+  vuc_pending_clear (&session->pending);
+  vuc_pending_init (&session->pending);
+  session->up = TRUE;
+  session->link_number++;
+  session->negotiated = session->held = session->send_ended = session->serial = FALSE;
+  g_clear_error (&session->down);
+  vuc_watch_update_locked (session);
+  g_mutex_unlock (&session->lock);
+  return TRUE;
+}
+
+void
+vuc_session_set_negotiated (VucSession *session, guint32 max_message, int twin)
+{
+  g_mutex_lock (&session->lock);
+  session->negotiated = TRUE;
+  session->held = FALSE;
+  session->lane.framer.max_size = max_message;
+  if (twin >= 0)
+    {
+      session->twin = g_new0 (VucLane, 1);
+      lane_init (session->twin, twin, TRUE, max_message);
+      if (!session->up)
+        (void) shutdown (twin, SHUT_RDWR);
+    }
+  vuc_watch_update_locked (session);
+  g_mutex_unlock (&session->lock);
+}
+
+gboolean
+vuc_session_connected (VucSession *session, VucCallback told, GError **error)
+{
+  gboolean ok;
+
+  g_mutex_lock (&session->lock);
+  ok = session->up;
+  if (ok)
+    {
+      g_clear_error (&session->cause);
+      session->was_connected = TRUE;
+      session->connector = NULL;
+      vuc_task_give_notice_locked (session, told, NULL);
+    }
+  else
+    {
+      g_propagate_error (error, g_error_copy (session->down));
+    }
+  g_mutex_unlock (&session->lock);
+  return ok;
+}
+
+void
+vuc_session_connect_failed (VucSession *session, const GError *cause)
+{
+  g_mutex_lock (&session->lock);
+  if (session->up)
+    vuc_session_die_locked (session, g_error_copy (cause));
+  session->connector = NULL;
+  if (!session->was_connected)
+    {
+      /* Nobody was told of another cause. */
+      g_clear_error (&session->cause);
+      session->cause = g_error_copy (cause);
+    }
+  g_mutex_unlock (&session->lock);
+}
+
+VucSessionState
+vuc_session_get_state (VucSession *session, gboolean *connecting)
+{
+  VucSessionState state;
+
+  g_mutex_lock (&session->lock);
+  *connecting = session->connector != NULL;
+  if (session->cause == NULL)
+    state = VUC_SESSION_CONNECTED;
+  else
+    state = session->was_connected ? VUC_SESSION_LOST : VUC_SESSION_NEW;
+  g_mutex_unlock (&session->lock);
+  return state;
+}
+
+gboolean
+vuc_session_get_peer (VucSession *session, struct ucred *credentials, GError **error)
+{
+  socklen_t size = sizeof *credentials;
+  gboolean ok;
+
+  g_mutex_lock (&session->lock);
+  ok = getsockopt (session->lane.socket, SOL_SOCKET, SO_PEERCRED, credentials, &size) == 0;
+  g_mutex_unlock (&session->lock);
+  return ok || vuc_fail (error, VUC_ERROR_DISCONNECTED, "the device was never connected");
+}
+
+void
+vuc_session_set_serial (VucSession *session, gboolean serial)
+{
+  g_mutex_lock (&session->lock);
+  session->serial = serial;
+  vuc_outbox_flush_locked (session);
+  g_mutex_unlock (&session->lock);
+}
+
+/* --- Its end --- */
+
+/* A sender that is at it right now takes its calls out of the outbox by itself. */
+static void
+complete_all_locked (VucSession *session, const GError *cause)
+{
+  for (guint id = 0; id < session->pending.capacity; id++)
+    {
+      VucPendingSlot *slot = vuc_pending_find (&session->pending, (guint16) id);
+      VucCall *call = slot != NULL ? slot->call : NULL;
+
+      if (slot == NULL)
+        continue;
+      vuc_pending_remove (&session->pending, (guint16) id);
+      if (call == NULL)
+        continue;
+      if (!call->sending)
+        vuc_outbox_drop_locked (session, call);
+      vuc_call_complete_locked (session, call, g_error_copy (cause));
+    }
+
+  while (session->crowd.head != NULL)
+    {
+      VucCall *call = session->crowd.head->data;
+
+      vuc_outbox_drop_locked (session, call);
+      vuc_call_complete_locked (session, call, g_error_copy (cause));
+    }
+}
+
+void
+vuc_session_die_locked (VucSession *session, GError *cause)
+{
+  if (!session->up)
+    {
+      g_error_free (cause);
+      return;
+    }
+
+  session->up = FALSE;
+  session->down = cause;
+  session->lane.current = NULL;
+  (void) shutdown (session->lane.socket, SHUT_RDWR);
+  if (session->twin != NULL)
+    (void) shutdown (session->twin->socket, SHUT_RDWR);
+
+  complete_all_locked (session, cause);
+  if (session->cause == NULL)
+    {
+      /* Behind the tasks that this has made due. */
+      session->cause = g_error_copy (cause);
+      vuc_task_give_notice_locked (session, session->options.lost, cause);
+    }
+  vuc_watch_update_locked (session);
+}
+
+void
+vuc_session_die_of_protocol_locked (VucSession *session, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  vuc_session_die_locked (session, g_error_new_literal (VUC_ERROR, VUC_ERROR_PROTOCOL, text));
+}
+
+void
+vuc_session_end (VucSession *session, const GError *cause)
+{
+  g_mutex_lock (&session->lock);
+  if (session->connector != NULL && session->refused == NULL)
+    {
+      session->refused = g_error_copy (cause);
+      if (session->connector->wake_at != 0)
+        vuc_task_rouse_locked (session, session->connector);
+    }
+  if (session->up)
+    vuc_session_die_locked (session, g_error_copy (cause));
+  g_mutex_unlock (&session->lock);
+}
+
+void
+vuc_session_end_by (VucTask *task, const GError *cause)
+{
+  VucSession *session = task->session;
+
+  g_mutex_lock (&session->lock);
+  if (session->up && session->link_number == task->link_number)
+    vuc_session_die_locked (session, g_error_copy (cause));
+  g_mutex_unlock (&session->lock);
+}
