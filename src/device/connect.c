@@ -141,7 +141,7 @@ open_socket (Connect *connect, GError **error)
       connect->pause = MIN (connect->pause * 2, LAST_PAUSE_US);
       return PHASE_WAITS;
     }
-  if (status == VUC_CONNECT_FAILED || !vuc_session_open (device->session, socket, error))
+  if (status == VUC_CONNECT_FAILED || !vuc_session_open (device->session, socket, device->path == NULL, error))
     return PHASE_FAILS;
   return PHASE_OVER;
 }

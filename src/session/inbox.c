@@ -352,10 +352,20 @@ handle_receive_failure_locked (VucSession *session,
     }
 }
 
+/* How far a receive may go: small messages are read ahead, but what may carry descriptors, or much
+ * data, is received by itself, a header and then its body.  One reply alone cannot be mistaken. */
+static gboolean
+may_read_ahead (const VucPending *pending)
+{
+  return pending->n_exact == 0
+         || (pending->n_large == 0 && pending->n_waiting + pending->n_abandoned == 1);
+}
+
 /* Without the lock, into the buffers of the call that is current. */
 static VucIoStatus
 receive_locked (VucSession *session,
                 VucLane *lane,
+                gboolean sleeps,
                 VucFdSet *fds,
                 gsize *received,
                 gboolean *filled,
@@ -367,14 +377,14 @@ receive_locked (VucSession *session,
   gsize wanted = 0;
   int n_iov;
 
-  n_iov = vuc_framer_want (&lane->framer, session->pending.n_exact == 0, iov);
+  n_iov = vuc_framer_want (&lane->framer, may_read_ahead (&session->pending), iov);
   for (int i = 0; i < n_iov; i++)
     wanted += iov[i].iov_len;
 
   if (pinned != NULL)
     pinned->receiving = TRUE;
   g_mutex_unlock (&session->lock);
-  status = vuc_socket_receive (lane->socket, iov, n_iov, fds, received, error);
+  status = vuc_socket_receive (lane->socket, sleeps, iov, n_iov, fds, received, error);
   g_mutex_lock (&session->lock);
   if (pinned != NULL)
     {
@@ -388,7 +398,7 @@ receive_locked (VucSession *session,
 }
 
 VucInboxStatus
-vuc_inbox_receive_locked (VucSession *session, VucLane *lane)
+vuc_inbox_receive_locked (VucSession *session, VucLane *lane, gboolean sleeps)
 {
   g_auto (VucFdSet) fds;
   g_autoptr (GError) error = NULL;
@@ -405,7 +415,7 @@ vuc_inbox_receive_locked (VucSession *session, VucLane *lane)
     return status;
 
   had_ended = session->send_ended;
-  io_status = receive_locked (session, lane, &fds, &received, &filled, &error);
+  io_status = receive_locked (session, lane, sleeps, &fds, &received, &filled, &error);
   if (!session->up)
     return VUC_INBOX_DEAD;
 

@@ -122,7 +122,7 @@ vuc_session_begin_connecting (VucSession *session, VucTask *task, GError **error
 }
 
 gboolean
-vuc_session_open (VucSession *session, int socket, GError **error)
+vuc_session_open (VucSession *session, int socket, gboolean is_shared, GError **error)
 {
   g_mutex_lock (&session->lock);
   while (session->has_reader || session->has_sender)
@@ -141,6 +141,7 @@ vuc_session_open (VucSession *session, int socket, GError **error)
   vuc_pending_clear (&session->pending);
   vuc_pending_init (&session->pending);
   session->up = TRUE;
+  session->is_shared = is_shared;
   session->link_number++;
   session->negotiated = session->held = session->send_ended = session->serial = FALSE;
   g_clear_error (&session->down);
@@ -283,7 +284,10 @@ vuc_session_die_locked (VucSession *session, GError *cause)
   session->up = FALSE;
   session->down = cause;
   session->lane.current = NULL;
-  (void) shutdown (session->lane.socket, SHUT_RDWR);
+  /* Wakes whoever sleeps on it, and tells the server; a socket that is closed at once by its only
+   * owner needs neither. */
+  if (!session->shuts_down || session->has_reader || session->is_shared)
+    (void) shutdown (session->lane.socket, SHUT_RDWR);
   if (session->twin != NULL)
     (void) shutdown (session->twin->socket, SHUT_RDWR);
 

@@ -20,9 +20,9 @@ read_available_locked (VucSession *session)
 
   for (guint n = 0; n < VUC_LIMIT_MESSAGES_PER_WAKEUP; n++)
     {
-      gboolean more = vuc_session_take_one_locked (session, &session->lane);
+      gboolean more = vuc_session_take_one_locked (session, &session->lane, FALSE);
 
-      more |= vuc_session_take_one_locked (session, session->twin);
+      more |= vuc_session_take_one_locked (session, session->twin, FALSE);
       if (!more)
         return;
     }

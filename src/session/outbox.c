@@ -400,7 +400,8 @@ vuc_outbox_flush_locked (VucSession *session)
   session->has_sender = FALSE;
   vuc_session_released_locked (session);
 
-  if (session->polling && reader_must_look_again (session))
+  if ((session->polling && reader_must_look_again (session))
+      || (session->receiving && session->send_ended))
     vuc_session_wake_reader_locked (session);
   vuc_watch_update_locked (session);
   if (session->send_ended)

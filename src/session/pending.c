@@ -73,12 +73,13 @@ vuc_pending_add (VucPending *pending, VucCall *call)
   slot = &pending->slots[call->id];
   slot->state = VUC_PENDING_WAITING;
   slot->command = call->command;
-  slot->exact = vuc_command_reply_carries_fds (call->command)
-                || call->reply_data_capacity >= LARGE_REPLY;
+  slot->large = call->reply_data_capacity >= LARGE_REPLY;
+  slot->exact = slot->large || vuc_command_reply_carries_fds (call->command);
   slot->sent = FALSE;
   slot->call = call;
   pending->n_waiting++;
   pending->n_exact += slot->exact;
+  pending->n_large += slot->large;
   return TRUE;
 }
 
@@ -133,6 +134,7 @@ vuc_pending_remove (VucPending *pending, guint16 id)
   else
     pending->n_abandoned--;
   pending->n_exact -= slot->exact;
+  pending->n_large -= slot->large;
   pending->n_sent -= slot->sent;
   slot->state = VUC_PENDING_FREE;
   slot->call = NULL;

@@ -29,6 +29,7 @@ typedef struct
   VucPendingState state;
   guint16 command;
   gboolean exact; /* the reply may carry descriptors, or much data: do not read ahead */
+  gboolean large; /* the latter */
   gboolean sent;  /* at least in part: the server will deal with it */
   VucCall *call;  /* with WAITING */
 } VucPendingSlot;
@@ -41,6 +42,7 @@ typedef struct
   guint n_waiting;
   guint n_abandoned;
   guint n_exact;
+  guint n_large;
   guint n_sent;
 } VucPending;
 

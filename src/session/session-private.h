@@ -49,6 +49,7 @@ typedef struct
   gsize answer_size;  /* of these */
   gsize answer_sent;  /* of these and the data behind them */
   gboolean blocked;   /* the socket took no more: whoever reads must poll for output, too */
+  gboolean patient;   /* a receive that sleeps comes back in time */
   gboolean ready;     /* there may be something to receive */
   guint32 watched_for; /* events for which it is in the epoll set; 0: it is not */
 } VucLane;
@@ -65,6 +66,8 @@ struct _VucSession
   GError *down;          /* why it can not; NULL before the first one */
   GError *cause;         /* why nobody else can use it; NULL while connected */
   gboolean was_connected;
+  gboolean is_shared;    /* somebody has a duplicate of the socket */
+  gboolean shuts_down;   /* the last reference has gone */
   guint64 link_number;   /* how many there were */
   VucTask *connector;    /* the task that makes one */
   GError *refused;       /* what it is to fail with, because the session was ended meanwhile */
@@ -79,6 +82,7 @@ struct _VucSession
   /* The reader role. */
   gboolean has_reader;
   gboolean polling;    /* it sleeps in poll */
+  gboolean receiving;  /* it sleeps in a receive, and cannot be woken but by the socket */
   gboolean poll_stale; /* it was woken, to look at what it polls for */
   gboolean polls_room; /* for output on the main socket, too */
   gboolean polls_input;
@@ -136,8 +140,9 @@ void vuc_session_wait_locked (VucSession *session, VucTask *task);
 /* Takes the reader role for the thread that waits for the task, if it is free. */
 void vuc_session_try_to_read_locked (VucSession *session, VucTask *task);
 
-/* Reader role: deals with one message, if the lane has any.  Whether there may be more. */
-gboolean vuc_session_take_one_locked (VucSession *session, VucLane *lane);
+/* Reader role: deals with one message, if the lane has any.  Whether there may be more.  sleeps: it
+ * may wait for it. */
+gboolean vuc_session_take_one_locked (VucSession *session, VucLane *lane, gboolean sleeps);
 
 /* Reader role: whether something was read and not dealt with. */
 gboolean vuc_session_note_rest_locked (VucSession *session);
@@ -210,8 +215,8 @@ typedef enum
 VucInboxStatus vuc_inbox_pump_locked (VucSession *session, VucLane *lane);
 
 /* Deals with at most one message, receiving once if it is not there yet.  Takes the lock off while
- * it receives. */
-VucInboxStatus vuc_inbox_receive_locked (VucSession *session, VucLane *lane);
+ * it receives.  sleeps: the receive may do so. */
+VucInboxStatus vuc_inbox_receive_locked (VucSession *session, VucLane *lane, gboolean sleeps);
 
 /* The reply that is being received goes nowhere any more.  Its call is not pinned. */
 void vuc_inbox_forget_locked (VucSession *session);

@@ -49,15 +49,20 @@
  */
 
 #include "session/session-private.h"
+#include "transport/socket.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 /* Set on a thread while it is in a callback of ours that must not wait for the server. */
 static GPrivate inside_callback;
+
+/* How long a reader sleeps in a receive at the most, in microseconds. */
+#define PATIENCE_US G_USEC_PER_SEC
 
 /* How long a reader that could not be given an eventfd polls at a time. */
 #define POLL_WITHOUT_WAKE_US 10000
@@ -111,6 +116,9 @@ vuc_session_released_locked (VucSession *session)
 void
 vuc_session_wake_reader_locked (VucSession *session)
 {
+  /* What the server has said already can still be received. */
+  if (session->receiving && session->send_ended)
+    (void) shutdown (session->lane.socket, SHUT_RD);
   if (!session->polling || session->poll_stale || session->wake < 0)
     return;
   session->poll_stale = TRUE;
@@ -230,11 +238,11 @@ poll_locked (VucSession *session, const VucTask *task)
 }
 
 gboolean
-vuc_session_take_one_locked (VucSession *session, VucLane *lane)
+vuc_session_take_one_locked (VucSession *session, VucLane *lane, gboolean sleeps)
 {
   if (lane == NULL || !lane->ready || !session->up)
     return FALSE;
-  lane->ready = vuc_inbox_receive_locked (session, lane) == VUC_INBOX_DONE;
+  lane->ready = vuc_inbox_receive_locked (session, lane, sleeps) == VUC_INBOX_DONE;
 
   /* A reply may have made room. */
   if (!session->lane.blocked && (session->outbox.head != NULL || session->crowd.head != NULL))
@@ -259,6 +267,27 @@ must_read_locked (const VucSession *session, const VucTask *task)
   return session->up && !task->done && !vuc_task_is_due_locked (task) && task->n_lingering == 0;
 }
 
+/* The usual case, a command and its reply, needs no poll: the receive itself sleeps.  Nothing but the
+ * socket can wake it, so it only does if nothing else needs to: a task that nobody can cancel, one
+ * socket, nothing that waits to be sent.  What others queue meanwhile, should the socket be full,
+ * waits until the reply is in, which an orderly server sends first anyway, or PATIENCE_US. */
+static gboolean
+may_sleep_in_receive_locked (VucSession *session, const VucTask *task)
+{
+  VucLane *lane = &session->lane;
+
+  if (task->number != 0 || session->twin != NULL || lane->blocked || session->outbox.head != NULL
+      || session->rest != NULL || session->send_ended || vuc_serving_has_answer (lane)
+      || !session->was_connected)
+    return FALSE;
+  if (task->deadline != G_MAXINT64 && task->deadline - g_get_monotonic_time () < PATIENCE_US)
+    return FALSE;
+  if (!lane->patient)
+    vuc_socket_set_patience (lane->socket, PATIENCE_US);
+  lane->patient = TRUE;
+  return TRUE;
+}
+
 /* Reader role: whole messages that were received along with others would not make the socket
  * readable, so nobody would look for them.  They are not many. */
 static void
@@ -277,20 +306,23 @@ read_locked (VucSession *session, const VucTask *task)
   /* What the last reader left behind, or what came while nobody read; then poll first: right after
    * a command went out there is nothing to receive yet. */
   gboolean more = vuc_session_note_rest_locked (session);
+  gboolean sleeps = !more && may_sleep_in_receive_locked (session, task);
 
   while (must_read_locked (session, task))
     {
       if (!more && vuc_inbox_end_unfinished_locked (session))
         break;
-      if (!more && !session->send_ended && !poll_locked (session, task))
+      if (!more && !sleeps && !session->send_ended && !poll_locked (session, task))
         return FALSE;
       if (more && g_get_monotonic_time () >= task->deadline)
         return FALSE;
-      if (session->send_ended)
+      if (session->send_ended || sleeps)
         session->lane.ready = TRUE;
 
-      more = vuc_session_take_one_locked (session, &session->lane);
-      more |= vuc_session_take_one_locked (session, session->twin);
+      session->receiving = sleeps;
+      more = vuc_session_take_one_locked (session, &session->lane, sleeps);
+      more |= vuc_session_take_one_locked (session, session->twin, FALSE);
+      session->receiving = sleeps = FALSE;
       if (session->ready.head != NULL)
         vuc_task_run_ready_locked (session);
     }

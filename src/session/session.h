@@ -70,8 +70,8 @@ VucSessionState vuc_session_get_state (VucSession *session, gboolean *connecting
 gboolean vuc_session_begin_connecting (VucSession *session, VucTask *task, GError **error);
 
 /* The connection's socket, which belongs to the session from now on, even if this fails: when it
- * was closed meanwhile. */
-gboolean vuc_session_open (VucSession *session, int socket, GError **error);
+ * was closed meanwhile.  is_shared: somebody has a duplicate of it. */
+gboolean vuc_session_open (VucSession *session, int socket, gboolean is_shared, GError **error);
 
 /* The version is agreed on: the server may send commands, on twin if that is not -1 (then it belongs
  * to the session), and messages of up to max_message bytes, header included. */

@@ -755,6 +755,10 @@ vuc_session_shut_down (VucSession *session, const GError *cause)
 {
   VucTask *task;
 
+  g_mutex_lock (&session->lock);
+  session->shuts_down = TRUE;
+  g_mutex_unlock (&session->lock);
+
   /* Steps see that the connection has ended, and end their tasks; callbacks may start new ones. */
   vuc_session_end (session, cause);
   vuc_session_deliver_all (session);

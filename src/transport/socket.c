@@ -2,13 +2,14 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * One send, one receive.  Neither sleeps: MSG_DONTWAIT does for one call what O_NONBLOCK would do
- * for everybody who shares the socket.  Does not know what the bytes mean.  Any thread.
+ * One send, one receive.  Neither sleeps unless it is asked to: MSG_DONTWAIT does for one call what
+ * O_NONBLOCK would do for all of them.  Does not know what the bytes mean.  Any thread.
  */
 
 #include "transport/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -112,6 +113,7 @@ collect_fds (struct msghdr *message, VucFdSet *fds)
 
 VucIoStatus
 vuc_socket_receive (int socket,
+                    gboolean sleeps,
                     struct iovec *iov,
                     int n_iov,
                     VucFdSet *fds,
@@ -126,11 +128,11 @@ vuc_socket_receive (int socket,
   gssize count;
 
   do
-    count = recvmsg (socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  while (count < 0 && errno == EINTR);
+    count = recvmsg (socket, &message, (sleeps ? 0 : MSG_DONTWAIT) | MSG_CMSG_CLOEXEC);
+  while (count < 0 && errno == EINTR && !sleeps);
 
   if (count < 0)
-    return io_failed (errno, "receiving from", error);
+    return io_failed (errno == EINTR ? EAGAIN : errno, "receiving from", error);
 
   collect_fds (&message, fds);
   if ((message.msg_flags & MSG_CTRUNC) != 0)
@@ -146,4 +148,15 @@ vuc_socket_receive (int socket,
 
   *received = (gsize) count;
   return VUC_IO_DONE;
+}
+
+void
+vuc_socket_set_patience (int socket, gint64 us)
+{
+  struct timeval timeout = { .tv_sec = us / G_USEC_PER_SEC, .tv_usec = us % G_USEC_PER_SEC };
+  int flags = fcntl (socket, F_GETFL);
+
+  (void) setsockopt (socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  if (flags >= 0 && (flags & O_NONBLOCK) != 0)
+    (void) fcntl (socket, F_SETFL, flags & ~O_NONBLOCK);
 }

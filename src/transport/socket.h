@@ -2,8 +2,9 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * One send, one receive, on a connected UNIX stream socket, neither of which ever sleeps.  Any
- * thread; that only one sends and only one receives is the session's business.
+ * One send, one receive, on a connected UNIX stream socket, neither of which sleeps, but for a
+ * receive that is asked to.  Any thread; that only one sends and only one receives is the session's
+ * business.
  */
 
 #ifndef VUC_SOCKET_H
@@ -41,10 +42,14 @@ VucIoStatus vuc_socket_send (int socket,
  * were lost on the way are an error.  *received is set when DONE.
  */
 VucIoStatus vuc_socket_receive (int socket,
+                                gboolean sleeps,
                                 struct iovec *iov,
                                 int n_iov,
                                 VucFdSet *fds,
                                 gsize *received,
                                 GError **error);
+
+/* How long a receive that sleeps may do so, in microseconds. */
+void vuc_socket_set_patience (int socket, gint64 us);
 
 #endif /* VUC_SOCKET_H */

@@ -30,7 +30,7 @@ session_open_raw (int socket, const VucSessionOptions *options)
   vuc_task_init (&connector, session, NULL, G_MAXINT64);
   vuc_session_begin_connecting (session, &connector, &error);
   assert_no_error (error);
-  vuc_session_open (session, socket, &error);
+  vuc_session_open (session, socket, FALSE, &error);
   assert_no_error (error);
   vuc_session_connected (session, NULL, &error);
   assert_no_error (error);
@@ -199,7 +199,7 @@ wait_for_sleepers (VucSession *session, guint n)
   while (!there)
     {
       g_mutex_lock (&session->lock);
-      there = session->polling && g_queue_get_length (&session->sleepers) == n;
+      there = (session->polling || session->receiving) && g_queue_get_length (&session->sleepers) == n;
       g_mutex_unlock (&session->lock);
       g_thread_yield ();
     }

@@ -76,7 +76,7 @@ receive (int socket, VucFdSet *fds, gsize *received, GError **error)
   static guint8 buffer[65536];
   struct iovec iov = { buffer, sizeof buffer };
 
-  return vuc_socket_receive (socket, &iov, 1, fds, received, error);
+  return vuc_socket_receive (socket, FALSE, &iov, 1, fds, received, error);
 }
 
 /* --- Bytes --- */
@@ -95,7 +95,7 @@ bytes_go_from_several_places_to_several (void)
   pair_open (&pair);
   vuc_fd_set_init (&fds);
   ck_assert_int_eq (vuc_socket_send (pair.ours, from, 3, NULL, 0, &sent, NULL), VUC_IO_DONE);
-  ck_assert_int_eq (vuc_socket_receive (pair.theirs, to, 2, &fds, &received, NULL), VUC_IO_DONE);
+  ck_assert_int_eq (vuc_socket_receive (pair.theirs, FALSE, to, 2, &fds, &received, NULL), VUC_IO_DONE);
 
   ck_assert_uint_eq (sent, 6);
   ck_assert_uint_eq (received, 6);
@@ -290,10 +290,10 @@ descriptors_come_with_the_first_byte (void)
 
   for (guint i = 0; i < 6; i++)
     {
-      ck_assert_int_eq (vuc_socket_receive (pair.theirs, &one, 1, &fds, &count, NULL), VUC_IO_DONE);
+      ck_assert_int_eq (vuc_socket_receive (pair.theirs, FALSE, &one, 1, &fds, &count, NULL), VUC_IO_DONE);
       ck_assert_uint_eq (fds.count, 0);
     }
-  ck_assert_int_eq (vuc_socket_receive (pair.theirs, &one, 1, &fds, &count, NULL), VUC_IO_DONE);
+  ck_assert_int_eq (vuc_socket_receive (pair.theirs, FALSE, &one, 1, &fds, &count, NULL), VUC_IO_DONE);
   ck_assert_uint_eq (fds.count, 1);
   ck_assert_int_eq (bytes[0], 'x');
   close (null);
