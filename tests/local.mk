@@ -42,6 +42,7 @@ unit_tests += tests/unit/test-session
 unit_tests += tests/unit/test-session-deadlines
 unit_tests += tests/unit/test-session-sending
 unit_tests += tests/unit/test-session-server-commands
+unit_tests += tests/unit/test-session-service
 unit_tests += tests/unit/test-session-threads
 unit_tests += tests/unit/test-socket
 unit_tests += tests/unit/test-version
@@ -165,6 +166,8 @@ tests_unit_test_session_deadlines_SOURCES = \
 tests_unit_test_session_sending_SOURCES = tests/unit/test-session-sending.c $(session_test_parts)
 tests_unit_test_session_server_commands_SOURCES = \
   tests/unit/test-session-server-commands.c $(session_test_parts)
+tests_unit_test_session_service_SOURCES = \
+  tests/unit/test-session-service.c $(session_test_parts)
 tests_unit_test_session_threads_SOURCES = tests/unit/test-session-threads.c $(session_test_parts)
 
 # The library's system calls come to the test first.
