@@ -212,6 +212,85 @@ converse (const char *path, GError **error)
   return vuc_device_region_read (device, VUC_PCI_BAR0_REGION, 0, identity, 4, error);
 }
 
+/* --- The same without waiting: in a main loop --- */
+
+typedef struct
+{
+  VucDevice *device;
+  guint32 written;
+  guint32 read;
+  guint n_left; /* operations whose outcome is not there yet */
+  GError *error;
+} Talk;
+
+static void
+note_outcome (Talk *talk, const GError *error)
+{
+  talk->n_left--;
+  if (error != NULL && talk->error == NULL)
+    talk->error = g_error_copy (error);
+}
+
+static void
+on_access (VucDevice *device G_GNUC_UNUSED, VucOperation operation G_GNUC_UNUSED,
+           const GError *error, gpointer talk)
+{
+  note_outcome (talk, error);
+}
+
+static void
+on_connected (VucDevice *device, VucOperation operation G_GNUC_UNUSED, const GError *error,
+              gpointer data)
+{
+  Talk *talk = data;
+
+  note_outcome (talk, error);
+  if (error != NULL)
+    return;
+  talk->n_left += 3;
+  vuc_device_region_write_async (device, VUC_PCI_BAR0_REGION, SCRATCH, &talk->written, 4, on_access,
+                                 talk, NULL);
+  vuc_device_region_read_async (device, VUC_PCI_BAR0_REGION, SCRATCH, &talk->read, 4, on_access,
+                                talk, NULL);
+  vuc_device_get_region_io_fds_async (device, VUC_PCI_BAR0_REGION, on_access, talk, NULL);
+}
+
+/* What strikes after the last reply is no operation's business any more. */
+static void
+on_event (VucDevice *device G_GNUC_UNUSED, VucEvent event G_GNUC_UNUSED, const GError *error,
+          gpointer data)
+{
+  Talk *talk = data;
+
+  if (talk->error == NULL)
+    talk->error = g_error_copy (error);
+}
+
+static gboolean
+converse_in_a_loop (const char *path, GError **error)
+{
+  g_autoptr(VucConfig) config = vuc_config_new ();
+  g_autoptr(GMainContext) context = g_main_context_new ();
+  Talk talk = { .written = 4711, .n_left = 1 };
+
+  vuc_config_set_timeout_ms (config, DEADLINE_MS);
+  vuc_config_set_event_func (config, on_event, &talk, NULL);
+  talk.device = vuc_device_connect_async (path, config, NULL, on_connected, &talk, NULL);
+  ck_assert (vuc_device_attach (talk.device, context, NULL));
+  while (talk.n_left > 0)
+    g_main_context_iteration (context, TRUE);
+  *error = g_steal_pointer (&talk.error);
+  talk.error = &(GError){ 0 }; /* the end that follows is ours */
+  vuc_device_unref (talk.device);
+
+  if (*error != NULL)
+    return FALSE;
+  ck_assert_uint_eq (talk.read, talk.written);
+  return TRUE;
+}
+
+static gboolean (*conversation) (const char *path, GError **error) = converse;
+
 /* FALSE if the conversation was over before the fault. */
 static gboolean
 converse_with_a_fault (const char *path, guint at)
@@ -223,7 +302,7 @@ converse_with_a_fault (const char *path, guint at)
 
   memset (n_calls, 0, sizeof n_calls);
   fault_at = at;
-  ok = converse (path, &error);
+  ok = conversation (path, &error);
   hit = at == 0 || n_calls[fault->call] >= at;
 
   if (g_get_monotonic_time () - start > HANG_MS * 1000)
@@ -259,7 +338,7 @@ static const Fault faults[] = {
 };
 
 static void
-a_fault_at_any_position_is_survived (gconstpointer row)
+strike_at_every_position (const Fault *row)
 {
   g_autoptr(DemoDevice) demo = demo_device_new ();
   const char *path = demo_device_listen (demo);
@@ -276,9 +355,26 @@ a_fault_at_any_position_is_survived (gconstpointer row)
   demo_device_stop (demo);
 }
 
+static void
+a_fault_at_any_position_is_survived (gconstpointer row)
+{
+  strike_at_every_position (row);
+}
+
+/* There nobody polls but the loop, and that is GLib's business. */
+static void
+a_fault_at_any_position_is_survived_in_a_loop (gconstpointer row)
+{
+  if (((const Fault *) row)->call == PPOLL)
+    harness_skip ("a loop does not call it");
+  conversation = converse_in_a_loop;
+  strike_at_every_position (row);
+  conversation = converse;
+}
+
 /* Between messages that is the server's right; in the middle of one it is not. */
 static void
-an_end_at_any_position_is_said (void)
+expect_ends (void)
 {
   static const Fault ends[] = {
     { "the stream has ended", RECVMSG, END, 0, 0 },
@@ -297,7 +393,7 @@ an_end_at_any_position_is_said (void)
         memset (n_calls, 0, sizeof n_calls);
         fault = &ends[i];
         fault_at = at;
-        ok = converse (path, &error);
+        ok = conversation (path, &error);
         if (n_calls[RECVMSG] < at)
           break;
         ck_assert (!ok);
@@ -307,6 +403,20 @@ an_end_at_any_position_is_said (void)
       }
   fault = NULL;
   demo_device_stop (demo);
+}
+
+static void
+an_end_at_any_position_is_said (void)
+{
+  expect_ends ();
+}
+
+static void
+an_end_at_any_position_is_said_in_a_loop (void)
+{
+  conversation = converse_in_a_loop;
+  expect_ends ();
+  conversation = converse;
 }
 
 static const Fault lasting_faults[] = {
@@ -324,13 +434,18 @@ a_fault_at_all_positions_is_survived (gconstpointer row)
 
   fault = row;
   converse_with_a_fault (path, 0);
+  conversation = converse_in_a_loop;
+  converse_with_a_fault (path, 0);
+  conversation = converse;
   fault = NULL;
   demo_device_stop (demo);
 }
 
 static const HarnessCase cases[] = {
   HARNESS_ROWS (a_fault_at_any_position_is_survived, faults),
+  HARNESS_ROWS (a_fault_at_any_position_is_survived_in_a_loop, faults),
   HARNESS_CASE (an_end_at_any_position_is_said),
+  HARNESS_CASE (an_end_at_any_position_is_said_in_a_loop),
   HARNESS_ROWS (a_fault_at_all_positions_is_survived, lasting_faults),
   HARNESS_END
 };
