@@ -85,6 +85,7 @@ struct _ScriptServer
   ScriptVerdict *verdict; /* shared with the player */
   int pid;                /* of the player; 0 before it was started and after it was reaped */
   int progress;           /* a pipe: a byte when the player waits for ever, the end when it ends */
+  int sign;               /* an eventfd that counts the signs of the test; -1: does not run */
   char *path;
 };
 

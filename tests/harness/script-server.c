@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -43,6 +44,7 @@ script_server_new (void)
   server->steps = g_ptr_array_new_with_free_func (step_free);
   server->deadline_ms = DEFAULT_DEADLINE_MS;
   server->progress = -1;
+  server->sign = -1;
   server->verdict = mmap (NULL, sizeof (ScriptVerdict), PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (server->verdict == MAP_FAILED)
@@ -65,8 +67,12 @@ end_player (ScriptServer *server, int signal_number)
       server->pid = 0;
     }
   if (server->progress >= 0)
-    close (server->progress);
+    {
+      close (server->progress);
+      close (server->sign);
+    }
   server->progress = -1;
+  server->sign = -1;
 
   return status;
 }
@@ -167,7 +173,7 @@ script_set_deadline_ms (ScriptServer *server, guint ms)
 static void G_GNUC_NORETURN
 become_player (ScriptServer *server, int connection, int listener, int progress)
 {
-  const int keep[] = { connection, listener, progress };
+  const int keep[] = { connection, listener, progress, server->sign };
 
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   signal (SIGTERM, SIG_DFL);
@@ -185,6 +191,9 @@ fork_player (ScriptServer *server, int connection, int listener)
     harness_fail ("the script server was started already");
   if (pipe2 (progress, O_CLOEXEC) != 0)
     harness_fail ("pipe2: %s", g_strerror (errno));
+  server->sign = eventfd (0, EFD_CLOEXEC | EFD_SEMAPHORE);
+  if (server->sign < 0)
+    harness_fail ("eventfd: %s", g_strerror (errno));
 
   server->pid = fork ();
   if (server->pid == 0)
@@ -226,6 +235,13 @@ script_server_listen (ScriptServer *server)
   close (listener);
 
   return server->path;
+}
+
+void
+script_server_give_sign (ScriptServer *server)
+{
+  if (eventfd_write (server->sign, 1) != 0)
+    harness_fail ("giving the script server a sign: %s", g_strerror (errno));
 }
 
 /* ---- The verdict ---- */

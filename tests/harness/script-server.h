@@ -126,6 +126,10 @@ void script_flood (ScriptServer *server, guint count, const char *text);
 /* ---- Connections ---- */
 
 void script_delay_ms (ScriptServer *server, guint ms);
+
+/* Does nothing until the test calls script_server_give_sign () (once more, where it did before). */
+void script_wait_for_sign (ScriptServer *server);
+
 void script_shutdown_write (ScriptServer *server);
 
 /* Hangs up.  A server that listens can then accept another connection. */
@@ -166,6 +170,9 @@ const char *script_server_listen (ScriptServer *server);
 
 /* Starts the server on a listening socket, which stays the caller's. */
 void script_server_start_listening (ScriptServer *server, int listener);
+
+/* Lets the server go on from where it waits for a sign, or will.  On any thread. */
+void script_server_give_sign (ScriptServer *server);
 
 /* Waits for the end of the script.  Fails the test if it was not followed. */
 void script_server_finish (ScriptServer *server);

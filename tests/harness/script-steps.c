@@ -12,6 +12,7 @@
 #include "harness.h"
 
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -318,6 +319,26 @@ void
 script_delay_ms (ScriptServer *server, guint ms)
 {
   script_server_add (server, play_delay, "delay")->number = ms;
+}
+
+static gboolean
+play_wait_for_sign (ScriptPlayer *player, const ScriptStep *step G_GNUC_UNUSED)
+{
+  const int sign = player->server->sign;
+  eventfd_t count;
+
+  if (!script_player_flush (player))
+    return FALSE;
+  if (!script_player_wait (sign, player->server->deadline_ms) || eventfd_read (sign, &count) != 0)
+    return script_player_fail (player, "the test gave no sign");
+
+  return TRUE;
+}
+
+void
+script_wait_for_sign (ScriptServer *server)
+{
+  script_server_add (server, play_wait_for_sign, "wait for a sign");
 }
 
 static gboolean

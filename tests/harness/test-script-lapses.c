@@ -73,6 +73,12 @@ write_flood (ScriptServer *server)
   script_flood (server, 1000, "00*1000");
 }
 
+static void
+write_sign (ScriptServer *server)
+{
+  script_wait_for_sign (server);
+}
+
 static const Lapse lapses[] = {
   { "other bytes", write_bytes, "01 02 ff", FALSE,
     "step 1 (expect bytes): byte 2 is ff, expected 03\n" },
@@ -116,6 +122,8 @@ static const Lapse lapses[] = {
     "step 1 (expect silence): the client sent something, or hung up" },
   { "bytes instead of the end", write_eof, "55", FALSE,
     "step 1 (expect the end): the client sent more\n  0000  55" },
+  { "no sign of the test", write_sign, "", FALSE,
+    "step 1 (wait for a sign): the test gave no sign" },
   { "nothing instead of the end", write_eof, "", FALSE,
     "step 1 (expect the end): the client did not hang up within 10 ms" },
   { "the end of what is sent only", write_flood, "", TRUE,

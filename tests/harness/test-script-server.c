@@ -12,6 +12,7 @@
 #include "script-server.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -231,6 +232,30 @@ a_delay_comes_between (void)
   client_hear (fd, "01");
   client_hear (fd, "02");
   ck_assert_int_ge (g_get_monotonic_time () - start, 20000);
+  close (fd);
+  script_server_finish (server);
+}
+
+static void
+what_is_held_back_goes_when_the_test_gives_a_sign (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  int fd;
+
+  script_expect (server, RESET_7);
+  script_wait_for_sign (server);
+  script_send (server, REPLY_7);
+  script_wait_for_sign (server);
+  script_send (server, REPLY_8);
+  fd = script_server_start (server);
+
+  client_say (fd, RESET_7);
+  ck_assert_int_eq (poll (&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20), 0);
+  script_server_give_sign (server);
+  client_hear (fd, REPLY_7);
+  ck_assert_int_eq (poll (&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20), 0);
+  script_server_give_sign (server);
+  client_hear (fd, REPLY_8);
   close (fd);
   script_server_finish (server);
 }
@@ -500,6 +525,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (pieces_are_read_one_by_one),
   HARNESS_CASE (a_flood_is_many_times_the_same),
   HARNESS_CASE (a_delay_comes_between),
+  HARNESS_CASE (what_is_held_back_goes_when_the_test_gives_a_sign),
   HARNESS_ROWS (a_descriptor_is_what_was_asked_for, fd_rows),
   HARNESS_CASE (files_hold_their_own_offsets),
   HARNESS_CASE (several_descriptors_come_with_a_reply),
