@@ -13,6 +13,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -292,6 +293,28 @@ wait_until_read (ScriptPlayer *player, int fd)
   return TRUE;
 }
 
+gboolean
+script_player_wait_for_sign (ScriptPlayer *player)
+{
+  const int sign = player->server->sign;
+  eventfd_t count;
+
+  if (!script_player_wait (sign, player->server->deadline_ms) || eventfd_read (sign, &count) != 0)
+    return script_player_fail (player, "the test gave no sign");
+
+  return TRUE;
+}
+
+/* For when the piece that begins at @at may go. */
+static gboolean
+wait_for_piece (ScriptPlayer *player, const ScriptManner *manner, int fd, gsize at)
+{
+  if (manner->held_back && at == manner->first_piece)
+    return script_player_wait_for_sign (player);
+
+  return at == 0 || wait_until_read (player, fd);
+}
+
 static gboolean
 send_now (ScriptPlayer *player, const ScriptManner *manner, const guint8 *data, gsize size)
 {
@@ -314,7 +337,7 @@ send_now (ScriptPlayer *player, const ScriptManner *manner, const guint8 *data, 
   while (sent && at < size)
     {
       piece = MIN (piece, size - at);
-      sent = (at == 0 || wait_until_read (player, socket_fd))
+      sent = wait_for_piece (player, manner, socket_fd, at)
              && send_piece (player, socket_fd, data + at, piece, fds, at == 0 ? n_fds : 0);
       at += piece;
       piece = manner->other_pieces > 0 ? manner->other_pieces : size;

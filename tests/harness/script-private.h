@@ -56,6 +56,7 @@ typedef struct
   const ScriptFd *fds; /* up to SCRIPT_FD_END; NULL: none */
   gsize first_piece;   /* bytes; 0: all at once */
   gsize other_pieces;
+  gboolean held_back; /* what comes after the first piece waits for a sign; all, if there is none */
 } ScriptManner;
 
 /* Which of the arguments count, and what they mean, is for the step's own function to know. */
@@ -165,6 +166,9 @@ gboolean script_player_reply (ScriptPlayer *player, const ScriptManner *manner,
                               const ScriptCommand *command, gconstpointer payload, gsize size);
 gboolean script_player_reply_error (ScriptPlayer *player, const ScriptManner *manner,
                                     const ScriptCommand *command, guint32 error);
+
+/* Until the test gives a sign. */
+gboolean script_player_wait_for_sign (ScriptPlayer *player);
 
 /* Sends what was held back. */
 gboolean script_player_flush (ScriptPlayer *player);

@@ -120,6 +120,12 @@ void script_reply_error (ScriptServer *server, guint32 error);
 void script_split_at (ScriptServer *server, gsize first);
 void script_in_pieces_of (ScriptServer *server, gsize size);
 
+/*
+ * What is sent in the step before this call goes in two pieces, too; all after its first @first
+ * bytes waits until the test calls script_server_give_sign ().
+ */
+void script_hold_back_after (ScriptServer *server, gsize first);
+
 /* The same bytes, @count times. */
 void script_flood (ScriptServer *server, guint count, const char *text);
 

@@ -12,7 +12,6 @@
 #include "harness.h"
 
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -303,6 +302,13 @@ script_in_pieces_of (ScriptServer *server, gsize size)
   script_server_last (server)->manner.other_pieces = size;
 }
 
+void
+script_hold_back_after (ScriptServer *server, gsize first)
+{
+  script_server_last (server)->manner.first_piece = first;
+  script_server_last (server)->manner.held_back = TRUE;
+}
+
 /* ---- Connections ---- */
 
 static gboolean
@@ -324,15 +330,7 @@ script_delay_ms (ScriptServer *server, guint ms)
 static gboolean
 play_wait_for_sign (ScriptPlayer *player, const ScriptStep *step G_GNUC_UNUSED)
 {
-  const int sign = player->server->sign;
-  eventfd_t count;
-
-  if (!script_player_flush (player))
-    return FALSE;
-  if (!script_player_wait (sign, player->server->deadline_ms) || eventfd_read (sign, &count) != 0)
-    return script_player_fail (player, "the test gave no sign");
-
-  return TRUE;
+  return script_player_flush (player) && script_player_wait_for_sign (player);
 }
 
 void

@@ -245,17 +245,17 @@ what_is_held_back_goes_when_the_test_gives_a_sign (void)
   script_expect (server, RESET_7);
   script_wait_for_sign (server);
   script_send (server, REPLY_7);
-  script_wait_for_sign (server);
   script_send (server, REPLY_8);
+  script_hold_back_after (server, 5);
   fd = script_server_start (server);
 
   client_say (fd, RESET_7);
   ck_assert_int_eq (poll (&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20), 0);
   script_server_give_sign (server);
-  client_hear (fd, REPLY_7);
+  client_hear (fd, REPLY_7 "08 00 0d 00 10");
   ck_assert_int_eq (poll (&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20), 0);
   script_server_give_sign (server);
-  client_hear (fd, REPLY_8);
+  client_hear (fd, "00 00 00 u32:1 u32:0");
   close (fd);
   script_server_finish (server);
 }
