@@ -50,19 +50,31 @@ unit_tests += tests/unit/test-version-json
 
 conversation_tests =
 conversation_tests += tests/conversation/test-access
+conversation_tests += tests/conversation/test-async
+conversation_tests += tests/conversation/test-auto-reconnect
+conversation_tests += tests/conversation/test-callbacks
+conversation_tests += tests/conversation/test-cancel
 conversation_tests += tests/conversation/test-config
 conversation_tests += tests/conversation/test-connect
+conversation_tests += tests/conversation/test-connect-async
 conversation_tests += tests/conversation/test-dump
 conversation_tests += tests/conversation/test-dump-server
 conversation_tests += tests/conversation/test-information
 conversation_tests += tests/conversation/test-io-fds
+conversation_tests += tests/conversation/test-loop
 conversation_tests += tests/conversation/test-mapping
+conversation_tests += tests/conversation/test-reconnect
+conversation_tests += tests/conversation/test-reopen
 conversation_tests += tests/conversation/test-reset
+conversation_tests += tests/conversation/test-shapes
 conversation_tests += tests/conversation/test-threads
+conversation_tests += tests/conversation/test-twin
 
 hostile_tests =
 hostile_tests += tests/hostile/test-delays
+hostile_tests += tests/hostile/test-interleaved
 hostile_tests += tests/hostile/test-lies
+hostile_tests += tests/hostile/test-lies-async
 hostile_tests += tests/hostile/test-lies-connect
 
 cost_tests =
@@ -139,19 +151,37 @@ tests_conversation_test_dump_server_LDADD = $(harness_libs)
 tests_conversation_libconnect_la_SOURCES = \
   tests/conversation/connect.c \
   tests/conversation/connect.h \
-  tests/conversation/io-fds.h
+  tests/conversation/event-log.c \
+  tests/conversation/event-log.h \
+  tests/conversation/io-fds.h \
+  tests/conversation/loop-thread.c \
+  tests/conversation/loop-thread.h \
+  tests/conversation/outcome.c \
+  tests/conversation/outcome.h
 public_libs = tests/conversation/libconnect.la libvfio-user-client.la $(harness_libs)
 tests_conversation_test_access_LDADD = $(public_libs)
+tests_conversation_test_async_LDADD = $(public_libs)
+tests_conversation_test_auto_reconnect_LDADD = $(public_libs)
+tests_conversation_test_callbacks_LDADD = $(public_libs)
+tests_conversation_test_cancel_LDADD = $(public_libs)
 tests_conversation_test_config_LDADD = $(public_libs)
 tests_conversation_test_connect_LDADD = $(public_libs)
+tests_conversation_test_connect_async_LDADD = $(public_libs)
 tests_conversation_test_information_LDADD = $(public_libs)
 tests_conversation_test_io_fds_LDADD = $(public_libs)
+tests_conversation_test_loop_LDADD = $(public_libs)
 tests_conversation_test_mapping_LDADD = $(public_libs)
+tests_conversation_test_reconnect_LDADD = $(public_libs)
+tests_conversation_test_reopen_LDADD = $(public_libs)
 tests_conversation_test_reset_LDADD = $(public_libs)
+tests_conversation_test_shapes_LDADD = $(public_libs)
 tests_conversation_test_threads_LDADD = $(public_libs)
+tests_conversation_test_twin_LDADD = $(public_libs)
 tests_cost_test_costs_LDADD = $(public_libs)
 tests_hostile_test_delays_LDADD = $(public_libs)
+tests_hostile_test_interleaved_LDADD = $(public_libs)
 tests_hostile_test_lies_LDADD = $(public_libs)
+tests_hostile_test_lies_async_LDADD = $(public_libs)
 tests_hostile_test_lies_connect_LDADD = $(public_libs)
 
 # Tests of a session have some of their parts in common.
