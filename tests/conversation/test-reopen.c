@@ -191,7 +191,7 @@ its_error_is_that_of_the_reconnect (void)
   device = connect_with (script_server_start (server), config);
   expect_loss (device);
   ck_assert (!vuc_device_reconnect (device, &error));
-  assert_contains (error->message, "there is no server any more");
+  assert_error (error, VUC_ERROR, VUC_ERROR_CONNECT, "there is no server any more");
   ck_assert_uint_eq (opener.n_calls, 1);
   ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_LOST);
   script_server_finish (server);

@@ -180,27 +180,32 @@ several_things (Shape *shape)
 }
 
 static const ShapeRow shapes[] = {
-  { "one region less", one_region_less, { "regions", "4", "5" } },
-  { "one region more", one_region_more, { "regions", "6", "5" } },
-  { "one interrupt index less", one_irq_index_less, { "irq", "1", "2" } },
-  { "other device flags", other_device_flags, { "flags", "0x0", "0x1" } },
-  { "a smaller region", a_smaller_region, { "region 0", "size", "0x800", "0x1000" } },
-  { "a larger region", a_larger_region, { "region 0", "size", "0x2000", "0x1000" } },
-  { "a region that was not there", a_region_that_was_not_there, { "region 4", "size", "0x10" } },
+  { "one region less", one_region_less, { "num_regions was 5, is 4" } },
+  { "one region more", one_region_more, { "num_regions was 5, is 6" } },
+  { "one interrupt index less", one_irq_index_less, { "num_irqs was 2, is 1" } },
+  { "other device flags", other_device_flags, { "device flags was 1, is 0" } },
+  { "a smaller region", a_smaller_region, { "size of region 0 was 0x1000, is 0x800" } },
+  { "a larger region", a_larger_region, { "size of region 0 was 0x1000, is 0x2000" } },
+  { "a region that was not there", a_region_that_was_not_there,
+    { "size of region 4 was 0x0, is 0x10", "flags of region 4 were 0x0" } },
   { "a region that cannot be written any more", a_region_that_cannot_be_written,
-    { "region 0", "flags", "0x1", "0x3" } },
+    { "flags of region 0 were 0x3", "are 0x1" } },
   { "a region that cannot be mapped any more", a_region_that_cannot_be_mapped,
-    { "region 1", "flags", "0x3", "0x7" } },
-  { "an area elsewhere", an_area_elsewhere, { "region 2", "area" } },
-  { "an area of another size", an_area_of_another_size, { "region 2", "area" } },
-  { "an area more", an_area_more, { "region 2", "area", "2", "1" } },
-  { "another type", another_type, { "region 3", "type" } },
-  { "another count of interrupts", another_count_of_interrupts, { "irq 1", "count", "2", "4" } },
-  { "other flags of interrupts", other_interrupt_flags, { "irq 1", "flags", "0x1", "0x9" } },
-  { "a smaller transfer size", a_smaller_transfer_size, { "max_data_xfer_size", "4096", "65536" } },
-  { "fewer descriptors in a message", fewer_descriptors, { "max_msg_fds", "7", "8" } },
+    { "flags of region 1 were 0x7", "are 0x3", "mappable areas of region 1" } },
+  { "an area elsewhere", an_area_elsewhere, { "mappable areas of region 2" } },
+  { "an area of another size", an_area_of_another_size, { "mappable areas of region 2" } },
+  { "an area more", an_area_more, { "mappable areas of region 2" } },
+  { "another type", another_type, { "type of region 3 was 5, subtype 6, is 5, 7" } },
+  { "another count of interrupts", another_count_of_interrupts,
+    { "count of interrupt index 1 was 4, is 2" } },
+  { "other flags of interrupts", other_interrupt_flags,
+    { "flags of interrupt index 1 were 0x9, are 0x1" } },
+  { "a smaller transfer size", a_smaller_transfer_size,
+    { "max_data_xfer_size was 65536, is 4096" } },
+  { "fewer descriptors in a message", fewer_descriptors, { "max_msg_fds was 8, is 7" } },
   { "several things at once", several_things,
-    { "region 0", "irq 1", "flags", "max_data_xfer_size" } },
+    { "size of region 0 was 0x1000, is 0x800", "count of interrupt index 1 was 4, is 2",
+      "device flags was 1, is 0", "max_data_xfer_size was 65536, is 4096" } },
 };
 
 static void
@@ -384,7 +389,7 @@ other_IO_descriptors_are_another_shape (gconstpointer data)
   ck_assert (!vuc_device_region_read (device, 0, 0, (char[1]){ 0 }, 1, NULL));
 
   ck_assert (!vuc_device_reconnect (device, &error));
-  assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED, "region 0");
+  assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED, "IO descriptors of region 0");
   ck_assert (vuc_device_get_region_io_fds (device, 0, &after, &n_io_fds, NULL));
   ck_assert_ptr_eq (after, io_fds);
   ck_assert_uint_eq (n_io_fds, 1);

@@ -279,11 +279,12 @@ typedef struct
 #define EVENTFD SCRIPT_FDS ({ SCRIPT_FD_EVENTFD, 0 })
 
 static const FatalRow fatal[] = {
-  { "a command on the main socket", FALSE, COMMAND, NULL, VUC_ERROR_PROTOCOL, "wrong socket" },
+  { "a command on the main socket", FALSE, COMMAND, NULL, VUC_ERROR_PROTOCOL,
+    "DMA_READ command from the server on the main socket, although there is a twin socket" },
   { "a reply on the twin", TRUE, "id u16:9 u32:36 u32:1 u32:0 | u64:0 u32:7 u32:4 'here'", NULL,
-    VUC_ERROR_PROTOCOL, "wrong socket" },
+    VUC_ERROR_PROTOCOL, "REGION_READ reply on the twin socket" },
   { "a reply to nothing on the twin", TRUE, "u16:1 u16:11 u32:16 u32:0x21 u32:95", NULL,
-    VUC_ERROR_PROTOCOL, "wrong socket" },
+    VUC_ERROR_PROTOCOL, "DMA_READ reply on the twin socket" },
   { "neither command nor reply", TRUE, "u16:1 u16:11 u32:16 u32:3 u32:0", NULL,
     VUC_ERROR_PROTOCOL, "type 3" },
   { "a size below the header's", TRUE, "u16:1 u16:11 u32:15 u32:0 u32:0", NULL, VUC_ERROR_PROTOCOL,
@@ -292,7 +293,8 @@ static const FatalRow fatal[] = {
     VUC_ERROR_PROTOCOL, "size 4294967295, allowed are 16 to" },
   { "a descriptor", TRUE, COMMAND, EVENTFD, VUC_ERROR_PROTOCOL,
     "DMA_READ command: 1 descriptors came, allowed is none" },
-  { "the end of the twin", TRUE, NULL, NULL, VUC_ERROR_DISCONNECTED, "the server closed the" },
+  { "the end of the twin", TRUE, NULL, NULL, VUC_ERROR_DISCONNECTED,
+    "the server closed the twin socket" },
   { "the end of the main socket", FALSE, NULL, NULL, VUC_ERROR_DISCONNECTED,
     "the server closed the connection" },
 };
