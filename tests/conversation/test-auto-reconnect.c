@@ -167,11 +167,10 @@ the_pause_begins_anew_after_a_success (void)
   g_autoptr(VucDevice) device = NULL;
   g_autoptr(LoopThread) loop = NULL;
 
-  script_handshake (server, &script_pci_device);
-  script_close (server);
-  for (guint i = 0; i < 14; i++)
+  for (guint i = 0; i < 15; i++)
     {
       script_handshake (server, &script_pci_device);
+      script_wait_for_sign (server);
       script_close (server);
     }
   script_handshake (server, &script_pci_device);
@@ -180,7 +179,11 @@ the_pause_begins_anew_after_a_success (void)
   loop = loop_thread_new ();
   ck_assert (vuc_device_attach (device, loop->context, NULL));
   /* Without that the last pause alone would be 16 s. */
-  event_log_wait (events, 30);
+  for (guint i = 0; i < 15; i++)
+    {
+      script_server_give_sign (server);
+      event_log_wait (events, 2 * i + 2);
+    }
   for (guint i = 0; i < 30; i++)
     event_log_expect (events, i, i % 2 == 0 ? VUC_EVENT_LOST : VUC_EVENT_RECONNECTED,
                       VUC_ERROR_DISCONNECTED, i % 2 == 0 ? "closed the connection" : NULL);

@@ -421,6 +421,7 @@ a_late_replys_descriptors_are_closed (void)
   guint n_before;
 
   script_handshake (server, &script_pci_device);
+  script_sign_of_life (server);
   script_expect_command (server, 6, NULL);
   script_wait_for_sign (server);
   script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0),
@@ -430,6 +431,7 @@ a_late_replys_descriptors_are_closed (void)
   script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0),
                     SCRIPT_FDS ({ SCRIPT_FD_EVENTFD, 0 }));
   device = connect_to (script_server_start (server));
+  expect_sign_of_life (device); /* which may need descriptors of its own */
   operation = vuc_device_get_region_io_fds_async (device, 0, OUTCOME (outcome));
   ck_assert (vuc_device_cancel (device, operation));
   outcome_process (outcome, device);

@@ -232,7 +232,7 @@ fail_later (ScriptServer *server)
 static const FailureRow failures[] = {
   { "VERSION is refused", refuse, VUC_ERROR_REMOTE, "the server refused VERSION" },
   { "the server hangs up", hang_up, VUC_ERROR_DISCONNECTED, "the server closed the connection" },
-  { "the server speaks another version", lie, VUC_ERROR_PROTOCOL, "VERSION reply: major 7" },
+  { "the server speaks another version", lie, VUC_ERROR_PROTOCOL, "VERSION reply: major version 7" },
   { "the server says nothing", stay_silent, VUC_ERROR_TIMED_OUT, "VERSION" },
   { "the server hangs up later", fail_later, VUC_ERROR_DISCONNECTED, "" },
 };
@@ -309,7 +309,7 @@ what_is_no_socket_is_told_by_the_callback (void)
   close (ends[0]);
   device = start_on_fd (ends[1], NULL, &operation, outcome);
   outcome_process (outcome, device);
-  outcome_expect_error (outcome, operation, VUC_ERROR_INVALID_ARGUMENT, "");
+  outcome_expect_error (outcome, operation, VUC_ERROR_CONNECT, "is not a connected socket");
   expect_never_connected (device);
 }
 

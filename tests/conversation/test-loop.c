@@ -55,6 +55,8 @@ static void
 a_command_of_the_server_is_answered (void)
 {
   g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(EventLog) events = event_log_new ();
+  g_autoptr(VucConfig) config = config_with_events (events);
   g_autoptr(VucDevice) device = NULL;
   g_autoptr(LoopThread) loop = NULL;
 
@@ -68,14 +70,15 @@ a_command_of_the_server_is_answered (void)
   script_send (server, COMMAND COMMAND COMMAND);
   script_in_pieces_of (server, 5);
   script_expect (server, ANSWER ANSWER ANSWER);
-  script_sign_of_life (server);
-  device = connect_to (script_server_start (server));
+  script_close (server);
+  device = connect_with (script_server_start (server), config);
   loop = loop_thread_new ();
   attach (device, loop->context);
   loop_thread_settle (loop);
   script_server_give_sign (server);
-  expect_sign_of_life (device);
-  close_and_finish (device, server);
+  event_log_wait (events, 1);
+  event_log_expect (events, 0, VUC_EVENT_LOST, VUC_ERROR_DISCONNECTED, "");
+  script_server_finish (server);
 }
 
 static void
@@ -271,21 +274,49 @@ static void
 what_a_call_has_read_too_much_is_not_forgotten (void)
 {
   g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(EventLog) events = event_log_new ();
+  g_autoptr(VucConfig) config = config_with_events (events);
   g_autoptr(VucDevice) device = NULL;
   g_autoptr(LoopThread) loop = NULL;
+  gint64 start;
 
   script_handshake (server, &script_pci_device);
   script_expect_command (server, 13, "");
   script_send (server, "id u16:13 u32:16 u32:1 u32:0 |" COMMAND);
   script_expect (server, ANSWER);
-  script_sign_of_life (server);
-  device = connect_to (script_server_start (server));
+  script_close (server);
+  device = connect_with (script_server_start (server), config);
   loop = loop_thread_new ();
   attach (device, loop->context);
   loop_thread_settle (loop);
   ck_assert (vuc_device_reset (device, NULL));
-  expect_sign_of_life (device);
-  close_and_finish (device, server);
+  start = g_get_monotonic_time ();
+  event_log_wait (events, 1);
+  ck_assert_uint_lt (ms_since (start), SOON_MS);
+  script_server_finish (server);
+}
+
+/* Nor what came with the last reply while connecting, before there was a loop. */
+static void
+what_came_while_connecting_is_not_forgotten (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(EventLog) events = event_log_new ();
+  g_autoptr(VucConfig) config = config_with_events (events);
+  g_autoptr(VucDevice) device = NULL;
+  gint64 start;
+
+  script_expect_command (server, 1, NULL);
+  script_reply (server, "u16:0 u16:0");
+  script_expect_command (server, 4, NULL);
+  script_send (server, "id u16:4 u32:32 u32:1 u32:0 | u32:16 u32:0 u32:0 u32:0 |" COMMAND);
+  script_expect (server, ANSWER);
+  script_close (server);
+  device = connect_with (script_server_start (server), config);
+  start = g_get_monotonic_time ();
+  event_log_process (events, device, 1);
+  ck_assert_uint_lt (ms_since (start), SOON_MS);
+  script_server_finish (server);
 }
 
 /* ---- Other loops ---- */
@@ -565,6 +596,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (the_loop_is_not_woken_while_blocking_calls_run),
   HARNESS_CASE (what_comes_after_the_last_call_is_noticed_soon),
   HARNESS_CASE (what_a_call_has_read_too_much_is_not_forgotten),
+  HARNESS_CASE (what_came_while_connecting_is_not_forgotten),
   HARNESS_CASE (the_descriptor_is_readable_when_there_is_something_to_do),
   HARNESS_CASE (the_descriptor_is_readable_when_the_server_reads_again),
   HARNESS_CASE (processing_a_device_that_has_nothing_to_do_is_harmless),

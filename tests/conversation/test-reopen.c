@@ -214,7 +214,7 @@ what_it_supplies_has_to_be_a_socket (void)
   close (ends[1]);
   opener.fd = ends[0];
   ck_assert (!vuc_device_reconnect (device, &error));
-  assert_error (error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT, "socket");
+  assert_error (error, VUC_ERROR, VUC_ERROR_CONNECT, "is not a connected socket");
   script_server_finish (server);
 }
 
