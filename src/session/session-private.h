@@ -147,6 +147,9 @@ gboolean vuc_session_take_one_locked (VucSession *session, VucLane *lane, gboole
 /* Reader role: whether something was read and not dealt with. */
 gboolean vuc_session_note_rest_locked (VucSession *session);
 
+/* The same, without taking note of it.  Any thread. */
+gboolean vuc_session_has_rest_locked (const VucSession *session);
+
 /* Lays it down; and if nobody reads, somebody who sleeps shall, or the loop. */
 void vuc_session_stop_reading_locked (VucSession *session, VucTask *task);
 void vuc_session_hand_on_locked (VucSession *session);

@@ -91,7 +91,8 @@ vuc_session_get_fd (VucSession *session, GError **error)
       session->watch_paused = session->has_reader;
       vuc_watch_update_locked (session);
       vuc_watch_set_timer_locked (session);
-      if (session->finished.head != NULL || session->ready.head != NULL)
+      if (session->finished.head != NULL || session->ready.head != NULL
+          || vuc_session_has_rest_locked (session))
         vuc_watch_wake_loop_locked (session);
     }
   fd = session->epoll;
