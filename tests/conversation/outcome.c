@@ -50,6 +50,7 @@ outcome_tell (VucDevice *device, VucOperation operation, const GError *error, gp
   g_clear_error (&outcome->error);
   if (error != NULL)
     outcome->error = g_error_copy (error);
+  g_cond_broadcast (&outcome->changed);
   g_mutex_unlock (&outcome->lock);
 
   if (outcome->then != NULL)
@@ -172,18 +173,30 @@ outcome_iterate (Outcome *outcome, GMainContext *context)
   g_source_unref (patience);
 }
 
-void
-outcome_wait (Outcome *outcome)
+static void
+wait_until_positive (Outcome *outcome, const guint *n)
 {
   const gint64 end = g_get_monotonic_time () + PATIENCE_MS * 1000;
   gboolean in_time = TRUE;
 
   g_mutex_lock (&outcome->lock);
-  while (outcome->n_destroys == 0 && in_time)
+  while (*n == 0 && in_time)
     in_time = g_cond_wait_until (&outcome->changed, &outcome->lock, end);
   g_mutex_unlock (&outcome->lock);
   if (!in_time)
     harness_fail ("the operation did not complete by itself");
+}
+
+void
+outcome_wait (Outcome *outcome)
+{
+  wait_until_positive (outcome, &outcome->n_destroys);
+}
+
+void
+outcome_wait_for_callback (Outcome *outcome)
+{
+  wait_until_positive (outcome, &outcome->n_callbacks);
 }
 
 /* ---- What became of it ---- */

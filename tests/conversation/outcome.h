@@ -66,6 +66,9 @@ void outcome_process (Outcome *outcome, VucDevice *device);
 void outcome_iterate (Outcome *outcome, GMainContext *context);
 void outcome_wait (Outcome *outcome);
 
+/* Until another thread is inside its callback. */
+void outcome_wait_for_callback (Outcome *outcome);
+
 /* That the operation is complete, said so exactly once, and how it ended. */
 void outcome_expect_success (Outcome *outcome, VucOperation operation);
 void outcome_expect_error (Outcome *outcome,

@@ -3,7 +3,7 @@
 
 /*
  * What the callbacks of operations may do, which is anything; and that each is called when the
- * device is closed or goes, whatever it was waiting for.
+ * device is closed or goes, whatever it was waiting for.  Loops inside callbacks are in test-nested.c.
  */
 
 #include <string.h>
@@ -15,6 +15,8 @@
 #include "conversation/outcome.h"
 #include "harness/harness.h"
 #include "harness/script-device.h"
+
+#define RESET 13 /* DEVICE_RESET */
 
 /* Where the reads that stay unanswered would go. */
 static guint8 buffer[4];
@@ -84,7 +86,7 @@ it_may_start_operations (gconstpointer row)
   Then then = { .next = second };
 
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 13, "");
+  script_expect_command (server, RESET, "");
   script_reply (server, "");
   script_sign_of_life (server);
   device = connect_to (script_server_start (server));
@@ -120,7 +122,7 @@ it_may_make_blocking_calls (gconstpointer row)
   Then then = { .ok = FALSE };
 
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 13, "");
+  script_expect_command (server, RESET, "");
   script_reply (server, "");
   script_sign_of_life (server);
   device = connect_to (script_server_start (server));
@@ -132,41 +134,6 @@ it_may_make_blocking_calls (gconstpointer row)
   outcome_expect_success (outcome, operation);
   ck_assert (then.ok);
   assert_bytes (then.data, 4, "'here'");
-  close_and_finish (device, server);
-}
-
-/* From inside a callback, another operation's completion. */
-static void
-then_process (VucDevice *device, gpointer user_data)
-{
-  Then *then = user_data;
-
-  outcome_process (then->next, device);
-}
-
-static void
-it_may_process_its_device (void)
-{
-  g_autoptr(ScriptServer) server = script_server_new ();
-  g_autoptr(Outcome) first = outcome_new ();
-  g_autoptr(Outcome) second = outcome_new ();
-  g_autoptr(VucDevice) device = NULL;
-  Then then = { .next = second };
-  VucOperation operations[2];
-
-  script_handshake (server, &script_pci_device);
-  script_expect_command (server, 13, "");
-  script_expect_command (server, 13, "");
-  script_reply_to (server, 1, "");
-  script_reply_to (server, 0, "");
-  device = connect_to (script_server_start (server));
-  first->then = then_process;
-  first->then_data = &then;
-  operations[0] = vuc_device_reset_async (device, OUTCOME (first));
-  operations[1] = vuc_device_reset_async (device, OUTCOME (second));
-  outcome_process (first, device);
-  outcome_expect_success (first, operations[0]);
-  outcome_expect_success (second, operations[1]);
   close_and_finish (device, server);
 }
 
@@ -191,7 +158,7 @@ it_may_wait_for_another_operation (gconstpointer row)
 
   script_handshake (server, &script_pci_device);
   script_expect_command (server, 9, NULL);
-  script_expect_command (server, 13, "");
+  script_expect_command (server, RESET, "");
   script_reply (server, "");
   script_reply_to (server, 1, "u64:0 u32:7 u32:4 'here'");
   device = connect_to (script_server_start (server));
@@ -225,7 +192,7 @@ it_may_close_the_device (gconstpointer row)
   VucOperation operations[2];
 
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 13, "");
+  script_expect_command (server, RESET, "");
   script_expect_command (server, 9, NULL);
   script_reply_to (server, 1, "");
   device = connect_to (script_server_start (server));
@@ -258,7 +225,7 @@ it_may_give_the_last_reference_back (gconstpointer row)
   VucDevice *device;
 
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 13, "");
+  script_expect_command (server, RESET, "");
   script_expect_command (server, 9, NULL);
   script_reply_to (server, 1, "");
   device = connect_to (script_server_start (server));
@@ -285,7 +252,7 @@ the_last_reference_may_go_in_the_thread_that_runs_the_context (void)
   VucDevice *device;
 
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 13, "");
+  script_expect_command (server, RESET, "");
   script_wait_for_sign (server);
   script_reply (server, "");
   device = connect_to (script_server_start (server));
@@ -312,7 +279,7 @@ it_is_not_called_from_inside_a_blocking_call (gconstpointer row)
   VucOperation operation;
 
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 13, "");
+  script_expect_command (server, RESET, "");
   script_expect_command (server, 9, NULL);
   script_reply_to (server, 1, "");
   script_reply_to (server, 0, "u64:0 u32:7 u32:4 'here'");
@@ -346,7 +313,7 @@ script_under_way (ScriptServer *server)
   script_handshake (server, &script_pci_device);
   script_expect_command (server, 9, NULL);
   script_expect_command (server, 10, NULL);
-  script_expect_command (server, 13, NULL);
+  script_expect_command (server, RESET, NULL);
   script_expect_command (server, 6, NULL);
 }
 
@@ -485,7 +452,7 @@ operations_are_told_of_a_loss_before_the_owner_is (gconstpointer row)
   events->then_data = &order;
   vuc_config_set_event_func (config, event_log_add, events, NULL);
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 13, "");
+  script_expect_command (server, RESET, "");
   script_close (server);
   device = connect_with (script_server_start (server), config);
   attach (device, row, context);
@@ -505,7 +472,6 @@ operations_are_told_of_a_loss_before_the_owner_is (gconstpointer row)
 static const HarnessCase cases[] = {
   HARNESS_ROWS (it_may_start_operations, ways),
   HARNESS_ROWS (it_may_make_blocking_calls, ways),
-  HARNESS_CASE (it_may_process_its_device),
   HARNESS_ROWS (it_may_wait_for_another_operation, ways),
   HARNESS_ROWS (it_may_close_the_device, ways),
   HARNESS_ROWS (it_may_give_the_last_reference_back, ways),

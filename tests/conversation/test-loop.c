@@ -146,11 +146,13 @@ a_lie_is_a_death_too (void)
   g_autoptr(LoopThread) loop = NULL;
 
   script_handshake (server, &script_pci_device);
+  script_wait_for_sign (server);
   script_send (server, "u16:1 u16:9 u32:16 u32:1 u32:0");
   script_expect_eof (server);
   device = connect_with (script_server_start (server), config);
   loop = loop_thread_new ();
   attach (device, loop->context);
+  script_server_give_sign (server);
   event_log_wait (events, 1);
   event_log_expect (events, 0, VUC_EVENT_LOST, VUC_ERROR_PROTOCOL, "is not pending");
   script_server_finish (server);
