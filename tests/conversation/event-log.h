@@ -54,8 +54,7 @@ void event_log_iterate (EventLog *log, GMainContext *context, guint n);
 guint event_log_count (EventLog *log);
 
 /* That event @i is this one, and why (@text is NULL: without an error). */
-void
-event_log_expect (EventLog *log, guint i, VucEvent event, VucError code, const char *text);
+void event_log_expect (EventLog *log, guint i, VucEvent event, VucError code, const char *text);
 
 /* That there are @n so far. */
 void event_log_expect_only (EventLog *log, guint n);

@@ -13,7 +13,7 @@
 #include "harness/harness.h"
 
 #define PATIENCE_MS 10000 /* below the harness's own: this one can say what was waited for */
-#define MANY 1000         /* calls in a row that all find something to do */
+#define MANY        1000  /* calls in a row that all find something to do */
 
 Outcome *
 outcome_new (void)

@@ -34,7 +34,7 @@ typedef struct
   /* Guarded by the lock, and constant once the operation is complete. */
   guint n_callbacks;
   guint n_destroys;
-  gboolean destroyed_first;    /* before its callback */
+  gboolean destroyed_first;     /* before its callback */
   gboolean told_while_starting; /* on the thread that was inside the starting call */
   VucOperation operation;
   VucDevice *device; /* as the callback got it; no reference */

@@ -287,8 +287,8 @@ it_is_refused_by_its_callback_too (gconstpointer data)
   device = connect_to (script_server_start (server));
   outcome_starting (outcome);
   if (row->writes)
-    operation = vuc_device_region_write_async (device, row->region, row->offset, buffer,
-                                               row->count, OUTCOME (outcome));
+    operation = vuc_device_region_write_async (device, row->region, row->offset, buffer, row->count,
+                                               OUTCOME (outcome));
   else
     operation = vuc_device_region_read_async (device, row->region, row->offset, buffer, row->count,
                                               OUTCOME (outcome));
@@ -440,8 +440,10 @@ a_refused_part_fails_the_whole_operation (void)
 /* ---- Many ---- */
 
 static void
-count_callback (VucDevice *device G_GNUC_UNUSED, VucOperation operation G_GNUC_UNUSED,
-                const GError *error, gpointer n)
+count_callback (VucDevice *device G_GNUC_UNUSED,
+                VucOperation operation G_GNUC_UNUSED,
+                const GError *error,
+                gpointer n)
 {
   if (error == NULL)
     ++*(guint *) n;
@@ -450,7 +452,10 @@ count_callback (VucDevice *device G_GNUC_UNUSED, VucOperation operation G_GNUC_U
 static void
 thousands_may_be_under_way (void)
 {
-  enum { N = 3000 };
+  enum
+  {
+    N = 3000
+  };
   g_autoptr(DemoDevice) demo = demo_device_new ();
   g_autoptr(VucDevice) device = connect_to (demo_device_start (demo));
   g_autofree VucOperation *operations = g_new0 (VucOperation, N);
@@ -479,60 +484,6 @@ thousands_may_be_under_way (void)
   demo_device_stop (demo);
 }
 
-static void
-there_is_a_limit_that_can_be_set (void)
-{
-  g_autoptr(VucConfig) config = vuc_config_new ();
-  g_autoptr(ScriptServer) server = script_server_new ();
-  g_autoptr(Outcome) first = outcome_new ();
-  g_autoptr(Outcome) second = outcome_new ();
-  g_autoptr(Outcome) third = outcome_new ();
-  g_autoptr(Outcome) fourth = outcome_new ();
-  g_autoptr(VucDevice) device = NULL;
-  VucOperation operations[4];
-  VucLoad load;
-
-  vuc_config_set_max_operations (config, 2);
-  script_handshake (server, &script_pci_device);
-  script_expect_command (server, 9, NULL);
-  script_expect_command (server, 13, NULL);
-  script_wait_for_sign (server);
-  script_reply_to (server, 1, kinds[0].reply);
-  script_reply_to (server, 0, "");
-  script_expect_command (server, 13, NULL);
-  script_reply (server, "");
-  device = connect_with (script_server_start (server), config);
-
-  operations[0] = start (&kinds[0], device, first);
-  operations[1] = start (&kinds[2], device, second);
-  vuc_device_get_load (device, &load);
-  ck_assert_uint_eq (load.operations, 2);
-  ck_assert_uint_eq (load.max_operations, 2);
-  operations[2] = start (&kinds[0], device, third);
-  outcome_expect_nothing (third);
-  outcome_process (third, device);
-  outcome_expect_error (third, operations[2], VUC_ERROR_LIMIT, "");
-  outcome_expect_nothing (first);
-  outcome_expect_nothing (second);
-
-  script_server_give_sign (server);
-  outcome_process (first, device);
-  outcome_process (second, device);
-  outcome_expect_success (first, operations[0]);
-  outcome_expect_success (second, operations[1]);
-
-  /* Then there is room again. */
-  vuc_device_get_load (device, &load);
-  ck_assert_uint_eq (load.operations, 0);
-  operations[3] = start (&kinds[2], device, fourth);
-  outcome_process (fourth, device);
-  outcome_expect_success (fourth, operations[3]);
-  for (guint i = 0; i < 4; i++)
-    for (guint j = 0; j < i; j++)
-      ck_assert_uint_ne (operations[i], operations[j]);
-  close_and_finish (device, server);
-}
-
 static const HarnessCase cases[] = {
   HARNESS_ROWS (it_completes_where_the_device_is_processed, kinds),
   HARNESS_ROWS (it_completes_where_its_context_is_iterated, kinds),
@@ -548,8 +499,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_long_write_is_one_operation),
   HARNESS_CASE (a_refused_part_fails_the_whole_operation),
   HARNESS_CASE (thousands_may_be_under_way),
-  HARNESS_CASE (there_is_a_limit_that_can_be_set),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

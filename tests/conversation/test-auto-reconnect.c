@@ -357,7 +357,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_lost_device_that_is_closed_is_given_up),
   HARNESS_CASE (a_device_that_never_was_connected_is_not_connected_by_itself),
   HARNESS_CASE (without_the_setting_nothing_happens),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

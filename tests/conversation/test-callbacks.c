@@ -324,10 +324,10 @@ start_under_way (UnderWay *under_way, VucDevice *device)
 
   for (guint i = 0; i < N_UNDER_WAY; i++)
     outcomes[i] = outcome_new ();
-  under_way->operations[0]
-    = vuc_device_region_read_async (device, 7, 0, buffer, 4, OUTCOME (outcomes[0]));
-  under_way->operations[1]
-    = vuc_device_region_write_async (device, 0, 0, "data", 4, OUTCOME (outcomes[1]));
+  under_way->operations[0] = vuc_device_region_read_async (device, 7, 0, buffer, 4,
+                                                           OUTCOME (outcomes[0]));
+  under_way->operations[1] = vuc_device_region_write_async (device, 0, 0, "data", 4,
+                                                            OUTCOME (outcomes[1]));
   under_way->operations[2] = vuc_device_reset_async (device, OUTCOME (outcomes[2]));
   under_way->operations[3] = vuc_device_get_region_io_fds_async (device, 0, OUTCOME (outcomes[3]));
 }
@@ -482,7 +482,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (closing_an_attached_device_leaves_it_to_its_context),
   HARNESS_CASE (what_a_close_left_to_the_context_comes_with_the_last_unref),
   HARNESS_ROWS (operations_are_told_of_a_loss_before_the_owner_is, ways),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

@@ -232,7 +232,8 @@ fail_later (ScriptServer *server)
 static const FailureRow failures[] = {
   { "VERSION is refused", refuse, VUC_ERROR_REMOTE, "the server refused VERSION" },
   { "the server hangs up", hang_up, VUC_ERROR_DISCONNECTED, "the server closed the connection" },
-  { "the server speaks another version", lie, VUC_ERROR_PROTOCOL, "VERSION reply: major version 7" },
+  { "the server speaks another version", lie, VUC_ERROR_PROTOCOL,
+    "VERSION reply: major version 7" },
   { "the server says nothing", stay_silent, VUC_ERROR_TIMED_OUT, "VERSION" },
   { "the server hangs up later", fail_later, VUC_ERROR_DISCONNECTED, "" },
 };
@@ -330,12 +331,9 @@ typedef struct
 } GivingUpRow;
 
 static const GivingUpRow giving_up[] = {
-  { "cancelled in VERSION", FALSE, CANCEL },
-  { "cancelled in the queries", TRUE, CANCEL },
-  { "closed in VERSION", FALSE, CLOSE },
-  { "closed in the queries", TRUE, CLOSE },
-  { "unreferenced in VERSION", FALSE, UNREF },
-  { "unreferenced in the queries", TRUE, UNREF },
+  { "cancelled in VERSION", FALSE, CANCEL },   { "cancelled in the queries", TRUE, CANCEL },
+  { "closed in VERSION", FALSE, CLOSE },       { "closed in the queries", TRUE, CLOSE },
+  { "unreferenced in VERSION", FALSE, UNREF }, { "unreferenced in the queries", TRUE, UNREF },
 };
 
 static void
@@ -473,7 +471,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (a_connection_can_be_given_up, giving_up),
   HARNESS_CASE (a_server_that_does_not_accept_is_not_waited_for),
   HARNESS_CASE (a_connection_to_a_server_that_does_not_accept_can_be_cancelled),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

@@ -20,7 +20,7 @@
 
 /* A DMA_READ of the server, and the answer: ENOTSUP is 95. */
 #define COMMAND "u16:77 u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4"
-#define ANSWER "u16:77 u16:11 u32:16 u32:0x21 u32:95"
+#define ANSWER  "u16:77 u16:11 u32:16 u32:0x21 u32:95"
 
 static guint8 buffer[4];
 
@@ -201,8 +201,7 @@ a_deadline_that_passes_is_told (void)
   start = g_get_monotonic_time ();
   for (guint i = 0; i < 3; i++)
     {
-      operations[i]
-        = vuc_device_region_read_async (device, 7, 0, buffer, 4, OUTCOME (outcomes[i]));
+      operations[i] = vuc_device_region_read_async (device, 7, 0, buffer, 4, OUTCOME (outcomes[i]));
       g_usleep (deadline * 1000 / 4);
     }
   for (guint i = 0; i < 3; i++)
@@ -222,7 +221,10 @@ a_deadline_that_passes_is_told (void)
 static void
 the_loop_is_not_woken_while_blocking_calls_run (void)
 {
-  enum { N = 5000 };
+  enum
+  {
+    N = 5000
+  };
   g_autoptr(DemoDevice) demo = demo_device_new ();
   g_autoptr(VucDevice) device = connect_to (demo_device_start (demo));
   g_autoptr(LoopThread) loop = NULL;
@@ -402,7 +404,10 @@ the_descriptor_is_readable_when_there_is_something_to_do (void)
 static void
 the_descriptor_is_readable_when_the_server_reads_again (void)
 {
-  enum { N = 32 };
+  enum
+  {
+    N = 32
+  };
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autofree guint8 *data = g_malloc0 (32768);
   g_autoptr(GPtrArray) outcomes = g_ptr_array_new_with_free_func ((GDestroyNotify) outcome_free);
@@ -607,7 +612,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (without_a_context_it_is_the_default_one),
   HARNESS_CASE (two_devices_share_a_context),
   HARNESS_CASE (a_device_that_goes_is_detached),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

@@ -11,7 +11,7 @@
 #include "harness/harness.h"
 #include "harness/script-device.h"
 
-#define RESET 13     /* DEVICE_RESET */
+#define RESET   13   /* DEVICE_RESET */
 #define SOON_MS 2000 /* far below all deadlines */
 
 /* ---- Who calls back ---- */
@@ -186,7 +186,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (it_may_run_a_loop_for_what_is_under_way, ways),
   HARNESS_ROWS (it_may_run_a_loop_for_what_it_starts, ways),
   HARNESS_CASE (it_holds_up_no_other_thread_that_processes),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

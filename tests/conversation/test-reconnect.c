@@ -541,7 +541,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (it_can_be_done_without_waiting),
   HARNESS_CASE (it_can_be_cancelled),
   HARNESS_CASE (a_first_connection_that_failed_can_be_made_up_for),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

@@ -17,7 +17,7 @@
 #include "harness/harness.h"
 #include "harness/script-device.h"
 
-#define RESET 13
+#define RESET   13
 #define SCRATCH 0x008 /* a register of the demo device, in BAR0 */
 
 /* ---- The function that opens ---- */
@@ -406,7 +406,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_reset_that_is_refused_fails_the_reconnect),
   HARNESS_CASE (a_reset_may_take_longer_than_connecting),
   HARNESS_CASE (the_demo_device_begins_anew),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

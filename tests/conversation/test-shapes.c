@@ -18,7 +18,7 @@
 /* ---- The device as it was ---- */
 
 /* Version 1 of SPARSE_MMAP, and TYPE. */
-#define SPARSE(text) "u16:1 u16:1 u32:0 |" text
+#define SPARSE(text)        "u16:1 u16:1 u32:0 |" text
 #define TYPE(type, subtype) "u16:2 u16:1 u32:0 u32:" #type " u32:" #subtype
 
 #define FILE_64K .fds = SCRIPT_FDS ({ SCRIPT_FD_SEALED_MEMFD, 65536 })
@@ -32,12 +32,12 @@ enum
 static const ScriptRegion usual_regions[N_REGIONS] = {
   { .size = 4096, .flags = 3 },
   { .size = 65536, .flags = 7, FILE_64K },
-  { .size = 65536, .flags = 7, FILE_64K,
-    .capabilities = SPARSE ("u32:1 u32:0 u64:4096 u64:8192") },
+  { .size = 65536, .flags = 7, FILE_64K, .capabilities = SPARSE ("u32:1 u32:0 u64:4096 u64:8192") },
   { .size = 256, .flags = 1, .capabilities = TYPE (5, 6) },
   { .size = 0 },
 };
-static const ScriptIrq usual_irqs[N_IRQS] = { { .flags = 1, .count = 1 }, { .flags = 9, .count = 4 } };
+static const ScriptIrq usual_irqs[N_IRQS] = { { .flags = 1, .count = 1 },
+                                              { .flags = 9, .count = 4 } };
 
 static const ScriptDevice usual = {
   .json = JSON ("\"max_msg_fds\":8,\"max_data_xfer_size\":65536,\"max_dma_maps\":16,"
@@ -104,7 +104,7 @@ a_larger_region (Shape *shape)
 static void
 a_region_that_was_not_there (Shape *shape)
 {
-  shape->regions[4] = (ScriptRegion) { .size = 16, .flags = 3 };
+  shape->regions[4] = (ScriptRegion){ .size = 16, .flags = 3 };
 }
 
 static void
@@ -186,24 +186,31 @@ static const ShapeRow shapes[] = {
   { "other device flags", other_device_flags, { "device flags was 1, is 0" } },
   { "a smaller region", a_smaller_region, { "size of region 0 was 0x1000, is 0x800" } },
   { "a larger region", a_larger_region, { "size of region 0 was 0x1000, is 0x2000" } },
-  { "a region that was not there", a_region_that_was_not_there,
+  { "a region that was not there",
+    a_region_that_was_not_there,
     { "size of region 4 was 0x0, is 0x10", "flags of region 4 were 0x0" } },
-  { "a region that cannot be written any more", a_region_that_cannot_be_written,
+  { "a region that cannot be written any more",
+    a_region_that_cannot_be_written,
     { "flags of region 0 were 0x3", "are 0x1" } },
-  { "a region that cannot be mapped any more", a_region_that_cannot_be_mapped,
+  { "a region that cannot be mapped any more",
+    a_region_that_cannot_be_mapped,
     { "flags of region 1 were 0x7", "are 0x3", "mappable areas of region 1" } },
   { "an area elsewhere", an_area_elsewhere, { "mappable areas of region 2" } },
   { "an area of another size", an_area_of_another_size, { "mappable areas of region 2" } },
   { "an area more", an_area_more, { "mappable areas of region 2" } },
   { "another type", another_type, { "type of region 3 was 5, subtype 6, is 5, 7" } },
-  { "another count of interrupts", another_count_of_interrupts,
+  { "another count of interrupts",
+    another_count_of_interrupts,
     { "count of interrupt index 1 was 4, is 2" } },
-  { "other flags of interrupts", other_interrupt_flags,
+  { "other flags of interrupts",
+    other_interrupt_flags,
     { "flags of interrupt index 1 were 0x9, are 0x1" } },
-  { "a smaller transfer size", a_smaller_transfer_size,
+  { "a smaller transfer size",
+    a_smaller_transfer_size,
     { "max_data_xfer_size was 65536, is 4096" } },
   { "fewer descriptors in a message", fewer_descriptors, { "max_msg_fds was 8, is 7" } },
-  { "several things at once", several_things,
+  { "several things at once",
+    several_things,
     { "size of region 0 was 0x1000, is 0x800", "count of interrupt index 1 was 4, is 2",
       "device flags was 1, is 0", "max_data_xfer_size was 65536, is 4096" } },
 };
@@ -401,7 +408,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (another_shape_is_rejected, shapes),
   HARNESS_ROWS (a_shape_that_is_as_good_is_accepted, equal_shapes),
   HARNESS_ROWS (other_IO_descriptors_are_another_shape, other_io_fds),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

@@ -21,11 +21,11 @@
 
 /* A DMA_READ of the server, and the answer: ENOTSUP is 95. */
 #define COMMAND "u16:77 u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4"
-#define ANSWER "u16:77 u16:11 u32:16 u32:0x21 u32:95"
+#define ANSWER  "u16:77 u16:11 u32:16 u32:0x21 u32:95"
 
 /* The payload of a VERSION reply. */
 #define TWIN(json) "u16:0 u16:0 '{\"capabilities\":{\"twin_socket\":{" json "}}}' 00"
-#define SUPPORTED TWIN ("\"supported\":true,\"fd_index\":0")
+#define SUPPORTED  TWIN ("\"supported\":true,\"fd_index\":0")
 
 static const ScriptFd one_socket[] = { { SCRIPT_FD_SOCKET, 0 }, { SCRIPT_FD_END, 0 } };
 
@@ -285,8 +285,8 @@ static const FatalRow fatal[] = {
     VUC_ERROR_PROTOCOL, "REGION_READ reply on the twin socket" },
   { "a reply to nothing on the twin", TRUE, "u16:1 u16:11 u32:16 u32:0x21 u32:95", NULL,
     VUC_ERROR_PROTOCOL, "DMA_READ reply on the twin socket" },
-  { "neither command nor reply", TRUE, "u16:1 u16:11 u32:16 u32:3 u32:0", NULL,
-    VUC_ERROR_PROTOCOL, "type 3" },
+  { "neither command nor reply", TRUE, "u16:1 u16:11 u32:16 u32:3 u32:0", NULL, VUC_ERROR_PROTOCOL,
+    "type 3" },
   { "a size below the header's", TRUE, "u16:1 u16:11 u32:15 u32:0 u32:0", NULL, VUC_ERROR_PROTOCOL,
     "size 15, allowed are 16 to" },
   { "a size above all limits", TRUE, "u16:1 u16:12 u32:0xffffffff u32:0 u32:0", NULL,
@@ -481,7 +481,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (closing_the_device_closes_both_sockets),
   HARNESS_ROWS (it_is_refused_while_connecting, refused),
   HARNESS_CASE (what_comes_with_it_is_closed),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

@@ -25,9 +25,9 @@ static const ScriptFd one_memfd[] = { { SCRIPT_FD_SEALED_MEMFD, 65536 }, { SCRIP
 /* ---- A command in front of every reply ---- */
 
 /* A DMA_WRITE of the server; and the answer: ENOTSUP is 95. */
-#define COMMAND "u16:77 u16:12 u32:36 u32:0 u32:0 | u64:0 u64:4 'data'"
+#define COMMAND      "u16:77 u16:12 u32:36 u32:0 u32:0 | u64:0 u64:4 'data'"
 #define COMMAND_SIZE 36
-#define ANSWER "u16:77 u16:12 u32:16 u32:0x21 u32:95"
+#define ANSWER       "u16:77 u16:12 u32:16 u32:0x21 u32:95"
 
 /* In two pieces, the first of them @first bytes long. */
 static void
@@ -231,9 +231,8 @@ one_receive_may_return_a_reply_and_the_next_with_descriptors (gconstpointer data
   const TogetherRow *row = data;
   const WayRow way = { NULL, row->waits };
   const int size = 32 + (int) row->count;
-  g_autofree char *reply
-    = g_strdup_printf ("id(1) u16:9 u32:%d u32:1 u32:0 u64:0 u32:2 u32:%zu 5a*%zu", size,
-                       row->count, row->count);
+  g_autofree char *reply = g_strdup_printf (
+    "id(1) u16:9 u32:%d u32:1 u32:0 u64:0 u32:2 u32:%zu 5a*%zu", size, row->count, row->count);
   g_autofree guint8 *bytes = g_malloc0 (row->count);
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(VucDevice) device = NULL;
@@ -304,8 +303,7 @@ each_of_two_replies_keeps_its_own_descriptors (gconstpointer row)
   device = vuc_device_connect_fd (fd, NULL, NULL);
   ck_assert_ptr_nonnull (device);
   for (guint i = 0; i < 2; i++)
-    operations[i]
-      = vuc_device_get_region_io_fds_async (device, regions[i], OUTCOME (outcomes[i]));
+    operations[i] = vuc_device_get_region_io_fds_async (device, regions[i], OUTCOME (outcomes[i]));
   wait_for_bytes (fd, 2 * 80);
   close (fd);
   for (guint i = 0; i < 2; i++)
@@ -329,7 +327,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (a_server_command_may_come_before_every_reply_and_in_any_two_pieces, ways),
   HARNESS_ROWS (one_receive_may_return_a_reply_and_the_next_with_descriptors, together),
   HARNESS_ROWS (each_of_two_replies_keeps_its_own_descriptors, ways),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int

@@ -141,7 +141,7 @@ static const struct
 
 /* ---- Ends ---- */
 
-#define REPLY "id u16:9 u32:36 u32:1 u32:0 | u64:0 u32:7 u32:4 'here'"
+#define REPLY      "id u16:9 u32:36 u32:1 u32:0 | u64:0 u32:7 u32:4 'here'"
 #define REPLY_SIZE 36
 
 typedef struct
@@ -457,7 +457,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_server_that_owes_too_many_replies_to_what_was_cancelled_is_given_up),
   HARNESS_CASE (a_server_that_owes_too_many_overdue_replies_is_given_up),
   HARNESS_ROWS (a_server_that_talks_without_end_holds_up_nothing, talk),
-  HARNESS_END
+  HARNESS_END,
 };
 
 int
