@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * Main loops, GLib's and others: what they notice while nobody calls, and that they are left alone while
- * somebody does.  How a device comes to them and goes is in test-attach.c.
+ * Main loops, GLib's and others: what they notice while nobody calls, and that they are left alone
+ * while somebody does.  How a device comes to them and goes is in test-attach.c.
  */
 
 #include <string.h>
