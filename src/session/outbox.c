@@ -412,8 +412,11 @@ void
 vuc_outbox_flush_twin_locked (VucSession *session, VucLane *lane)
 {
   lane->blocked = FALSE;
-  if (session->send_ended)
-    vuc_serving_release_locked (session, lane);
-  else
-    send_answer_locked (session, lane);
+
+  /* To its end, or until the socket takes no more: nobody would poll for the rest otherwise. */
+  while (session->up && !lane->blocked && vuc_serving_has_answer (lane))
+    if (session->send_ended)
+      vuc_serving_release_locked (session, lane);
+    else
+      send_answer_locked (session, lane);
 }
