@@ -96,3 +96,13 @@ vuc_transfer_init (VucTransfer *transfer,
   transfer->left = count;
   transfer->chunk = chunk;
 }
+
+void
+vuc_transfer_clear (gpointer data)
+{
+  VucTransfer *transfer = data;
+
+  /* Nothing was asked for yet: there is no call. */
+  if (transfer->access.count > 0)
+    vuc_call_clear (&transfer->call);
+}

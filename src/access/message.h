@@ -38,4 +38,7 @@ void vuc_transfer_init (VucTransfer *transfer,
                         gsize chunk,
                         gint64 deadline);
 
+/* Frees what an operation that was ended before its last step has left. */
+void vuc_transfer_clear (gpointer transfer);
+
 #endif /* VUC_MESSAGE_H */

@@ -33,6 +33,12 @@ reset_step (VucTask *task, GError **error)
   return VUC_TASK_GOES_ON;
 }
 
+static void
+reset_clear (gpointer reset)
+{
+  vuc_call_clear (&((Reset *) reset)->call);
+}
+
 static gboolean
 prepare (Reset *reset, VucDevice *device, GError **error)
 {
@@ -76,5 +82,5 @@ vuc_device_reset_async (VucDevice *device,
   reset = g_new (Reset, 1);
   if (!prepare (reset, device, &error))
     return vuc_device_start_failed (device, error, &receiver);
-  return vuc_device_start (device, &g_steal_pointer (&reset)->task, NULL, &receiver);
+  return vuc_device_start (device, &g_steal_pointer (&reset)->task, reset_clear, &receiver);
 }
