@@ -80,6 +80,9 @@ hostile_tests += tests/hostile/test-lies
 hostile_tests += tests/hostile/test-lies-async
 hostile_tests += tests/hostile/test-lies-connect
 
+thread_tests =
+thread_tests += tests/thread/test-stress
+
 cost_tests =
 cost_tests += tests/cost/test-costs
 
@@ -87,7 +90,8 @@ fault_tests =
 fault_tests += tests/fault/test-system-calls
 
 test_programs = \
-  $(harness_tests) $(unit_tests) $(conversation_tests) $(hostile_tests) $(fault_tests) $(cost_tests)
+  $(harness_tests) $(unit_tests) $(conversation_tests) $(hostile_tests) $(thread_tests) \
+  $(fault_tests) $(cost_tests)
 
 if HAVE_CHECK
 check_PROGRAMS += $(test_programs)
@@ -205,6 +209,32 @@ tests_unit_test_session_server_commands_SOURCES = \
 tests_unit_test_session_service_SOURCES = \
   tests/unit/test-session-service.c $(session_test_parts)
 tests_unit_test_session_threads_SOURCES = tests/unit/test-session-threads.c $(session_test_parts)
+
+# Many threads on one device, for as long as somebody likes: each scenario lasts THREAD_SECONDS.
+tests_thread_test_stress_SOURCES = \
+  tests/thread/mischief.c \
+  tests/thread/mischief.h \
+  tests/thread/stress-actors.c \
+  tests/thread/stress-memory.c \
+  tests/thread/stress-memory.h \
+  tests/thread/stress-op.c \
+  tests/thread/stress-op.h \
+  tests/thread/stress-round.c \
+  tests/thread/stress-round.h \
+  tests/thread/stress-server.c \
+  tests/thread/stress-server.h \
+  tests/thread/stress-watch.c \
+  tests/thread/stress-watch.h \
+  tests/thread/stress.c \
+  tests/thread/stress.h \
+  tests/thread/test-stress.c
+tests_thread_test_stress_LDADD = $(public_libs)
+
+.PHONY: check-threads
+check-threads: all
+	THREAD_SECONDS="$${THREAD_SECONDS-60}" $(MAKE) $(AM_MAKEFLAGS) check \
+	  TESTS=tests/thread/test-stress TEST_SUITE_LOG=test-suite-threads.log
+CLEANFILES += test-suite-threads.log
 
 # The library's system calls come to the test first.
 tests_fault_test_system_calls_LDFLAGS = \
