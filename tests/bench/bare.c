@@ -120,6 +120,119 @@ bare_write (int fd, guint64 offset, const void *data, guint32 count)
     g_error ("the peer refused a write");
 }
 
+/* --- Reads of 4 bytes only --- */
+
+typedef struct
+{
+  Access access;
+  guint32 value;
+} Reply4;
+
+G_STATIC_ASSERT (sizeof (Access) == 32);
+G_STATIC_ASSERT (G_STRUCT_OFFSET (Reply4, value) == sizeof (Access));
+
+/* On the wire: without the padding at its end. */
+#define REPLY_4_SIZE (sizeof (Access) + 4)
+
+static void
+fill_read_4 (Access *request, guint64 offset)
+{
+  *request = (Access){ .header = { .id = next_id++, .command = 9, .size = sizeof *request },
+                       .offset = offset,
+                       .region = 0,
+                       .count = 4 };
+}
+
+void
+bare_read_4_once (int fd, guint64 offset, guint32 *value)
+{
+  Access request;
+  Reply4 reply;
+  gsize filled = 0;
+
+  fill_read_4 (&request, offset);
+  if (send (fd, &request, sizeof request, MSG_NOSIGNAL) != sizeof request)
+    g_error ("send: %s", g_strerror (errno));
+  while (filled < REPLY_4_SIZE)
+    {
+      gssize count;
+
+      wait_for_input (fd);
+      count = recv (fd, (guint8 *) &reply + filled, REPLY_4_SIZE - filled, MSG_DONTWAIT);
+      if (count <= 0)
+        g_error ("recv: %s", count < 0 ? g_strerror (errno) : "the peer is gone");
+      filled += (gsize) count;
+    }
+  if (reply.access.header.id != request.header.id || (reply.access.header.flags & 0x20) != 0)
+    g_error ("the peer refused a read");
+  *value = reply.value;
+}
+
+#define MAX_DEPTH 64
+
+/* Sends n more reads.  There is room for all of them, as their predecessors were answered. */
+static void
+send_reads (int fd, guint64 offset, guint n)
+{
+  Access requests[MAX_DEPTH];
+  gsize size = n * sizeof requests[0];
+
+  for (guint i = 0; i < n; i++)
+    fill_read_4 (&requests[i], offset);
+  if (n > 0 && send (fd, requests, size, MSG_NOSIGNAL) != (gssize) size)
+    g_error ("send: %s", g_strerror (errno));
+}
+
+/* Takes what is complete off the front; returns how many. */
+static guint
+take_replies (guint8 *bytes, gsize *filled, guint32 *values, guint16 *expected_id)
+{
+  guint n = 0;
+
+  for (; *filled - n * REPLY_4_SIZE >= REPLY_4_SIZE; n++)
+    {
+      Reply4 reply;
+
+      memcpy (&reply, bytes + n * REPLY_4_SIZE, REPLY_4_SIZE);
+      if (reply.access.header.id != (*expected_id)++ || (reply.access.header.flags & 0x20) != 0)
+        g_error ("the peer refused a read");
+      values[n] = reply.value;
+    }
+  *filled -= n * REPLY_4_SIZE;
+  memmove (bytes, bytes + n * REPLY_4_SIZE, *filled);
+  return n;
+}
+
+void
+bare_read_4_pipelined (int fd, guint64 offset, guint depth, guint count)
+{
+  guint8 bytes[MAX_DEPTH * REPLY_4_SIZE];
+  guint32 values[MAX_DEPTH];
+  guint16 expected_id = next_id;
+  guint under_way = MIN (depth, count);
+  gsize filled = 0;
+
+  send_reads (fd, offset, under_way);
+  for (guint left = count - under_way; under_way > 0;)
+    {
+      gssize received;
+      guint n, more;
+
+      wait_for_input (fd);
+      received = recv (fd, bytes + filled, sizeof bytes - filled, MSG_DONTWAIT);
+      if (received <= 0)
+        g_error ("recv: %s", received < 0 ? g_strerror (errno) : "the peer is gone");
+      filled += (gsize) received;
+      n = take_replies (bytes, &filled, values, &expected_id);
+      more = MIN (n, left);
+      send_reads (fd, offset, more);
+      left -= more;
+      under_way -= n - more;
+    }
+}
+
+/* --- Connecting --- */
+
 static gsize
 put_query (guint8 *bytes, guint16 command, guint32 index, const void *payload, gsize size)
 {

@@ -21,4 +21,11 @@ void bare_connect_serial (int fd);
 void bare_read (int fd, guint64 offset, void *data, guint32 count);
 void bare_write (int fd, guint64 offset, const void *data, guint32 count);
 
+/* A read of 4 bytes with the fewest instructions: one structure is sent, one is received. */
+void bare_read_4_once (int fd, guint64 offset, guint32 *value);
+
+/* So many reads of 4 bytes, of which depth are in flight: what came with one receive is answered
+ * with the next commands, all in one send. */
+void bare_read_4_pipelined (int fd, guint64 offset, guint depth, guint count);
+
 #endif /* BENCH_BARE_H */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -137,35 +138,84 @@ answer (int fd, const Header *command, const guint8 *payload)
     }
 }
 
-/* One receive returns as many commands as there are. */
+/* What was received of one connection and is not answered yet. */
+typedef struct
+{
+  int fd;
+  guint8 *buffer;
+  gsize size;
+  gsize filled;
+} Connection;
+
+/* One receive returns as many commands as there are.  FALSE: the client is gone. */
+static gboolean
+serve_once (Connection *connection)
+{
+  guint8 *buffer = connection->buffer;
+  gssize count = recv (connection->fd, buffer + connection->filled,
+                       connection->size - connection->filled, 0);
+  gsize done = 0;
+  Header header;
+
+  if (count < 0 && errno == EINTR)
+    return TRUE;
+  if (count <= 0)
+    return FALSE;
+  connection->filled += (gsize) count;
+
+  while (connection->filled - done >= HEADER_SIZE)
+    {
+      memcpy (&header, buffer + done, sizeof header);
+      if (connection->filled - done < header.size)
+        break;
+      answer (connection->fd, &header, buffer + done + HEADER_SIZE);
+      done += header.size;
+    }
+  memmove (buffer, buffer + done, connection->filled - done);
+  connection->filled -= done;
+  return TRUE;
+}
+
 static void
 serve (int fd)
 {
   static guint8 buffer[256 * 1024];
-  gsize filled = 0;
+  Connection connection = { .fd = fd, .buffer = buffer, .size = sizeof buffer };
+
+  while (serve_once (&connection))
+    ;
+}
+
+/* Many connections, each of small messages only; a client that goes is not noticed. */
+static void
+serve_many (const int *fds, guint n)
+{
+  int epoll = epoll_create1 (EPOLL_CLOEXEC);
+  struct epoll_event events[64];
+
+  for (guint i = 0; i < n; i++)
+    {
+      Connection *connection = g_new0 (Connection, 1);
+      struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
+
+      connection->fd = fds[i];
+      connection->size = 4096;
+      connection->buffer = g_malloc (connection->size);
+      if (epoll_ctl (epoll, EPOLL_CTL_ADD, fds[i], &event) < 0)
+        _exit (1);
+    }
 
   for (;;)
     {
-      gssize count = recv (fd, buffer + filled, sizeof buffer - filled, 0);
-      gsize done = 0;
-      Header header;
+      int n_ready = epoll_wait (epoll, events, G_N_ELEMENTS (events), -1);
 
-      if (count < 0 && errno == EINTR)
-        continue;
-      if (count <= 0)
-        return;
-      filled += (gsize) count;
-
-      while (filled - done >= HEADER_SIZE)
+      for (int i = 0; i < n_ready; i++)
         {
-          memcpy (&header, buffer + done, sizeof header);
-          if (filled - done < header.size)
-            break;
-          answer (fd, &header, buffer + done + HEADER_SIZE);
-          done += header.size;
+          Connection *connection = events[i].data.ptr;
+
+          if (!serve_once (connection))
+            (void) epoll_ctl (epoll, EPOLL_CTL_DEL, connection->fd, NULL);
         }
-      memmove (buffer, buffer + done, filled - done);
-      filled -= done;
     }
 }
 
@@ -214,6 +264,27 @@ peer_start (int cpu, pid_t *pid)
     }
   close (fds[1]);
   return fds[0];
+}
+
+void
+peer_start_many (int cpu, int *fds, guint n, pid_t *pid)
+{
+  g_autofree int *servers = g_new (int, n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      int pair[2];
+
+      if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        g_error ("socketpair: %s", g_strerror (errno));
+      fds[i] = pair[0];
+      servers[i] = pair[1];
+    }
+  *pid = fork_pinned (cpu);
+  for (guint i = 0; i < n; i++)
+    close (*pid == 0 ? fds[i] : servers[i]);
+  if (*pid == 0)
+    serve_many (servers, n);
 }
 
 void

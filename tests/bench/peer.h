@@ -12,6 +12,8 @@
 
 #include <sys/types.h>
 
+#include <glib.h>
+
 /* What the peer's only region has: large enough for the largest read. */
 #define PEER_REGION_SIZE (16u * 1024 * 1024)
 #define PEER_NUM_REGIONS 9
@@ -19,6 +21,9 @@
 
 /* Forks a server on one end of a socket pair, on this CPU; returns the client's end. */
 int peer_start (int cpu, pid_t *pid);
+
+/* Forks one server for n socket pairs, and sets fds to the client's ends. */
+void peer_start_many (int cpu, int *fds, guint n, pid_t *pid);
 
 /* Forks a server that listens on path and serves one connection after the other. */
 void peer_start_listening (const char *path, int cpu, pid_t *pid);
