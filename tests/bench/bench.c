@@ -4,217 +4,57 @@
 /*
  * What the library costs, as ratios against a client that makes the same system calls by hand.
  *
- * Machines are noisy, so each figure is taken in many short slices that alternate between the two
- * clients; the ratio of each pair is taken, and the median of those is the figure.  It counts with
- * client and server on one CPU, where nothing depends on how fast another one wakes up; the same
- * across two CPUs is printed as well.
+ * A figure counts with client and server on one CPU, where nothing depends on how fast another one
+ * wakes up; the same across two CPUs is printed as well.
  *
  *   BENCH <name> <ratio> <bound> ok|short <library ns> <bare ns> <placement>
  *
- * A bound of "-" is none: the line is only reported.
+ * A bound of "-" is none: the line is only reported.  Some lines compare the library with itself:
+ * threads-8 with one thread, devices-1000 with ten devices; and heap-per-device has bytes in place
+ * of nanoseconds, of an idle device and of what it may take.  "skipped" instead of a verdict says
+ * why in the end.
+ *
+ * An argument is a part of the names of those that are wanted: "bench async".
+ *
+ * Exit status 1: not all of many asynchronous reads were completed.
  */
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <string.h>
 #include <unistd.h>
 
-#include <vfio-user-client/vfio-user-client.h>
-
 #include "bench/bare.h"
+#include "bench/figures.h"
+#include "bench/measure.h"
 #include "bench/peer.h"
 
-#define N_SLICES 60
-
-typedef struct
-{
-  const char *name;
-  int server_cpu; /* the client's is 0 */
-} Placement;
-
-static const Placement one_cpu = { "one-cpu", 0 };
-static const Placement two_cpus = { "two-cpus", 1 };
-
-/* What one operation works on. */
-typedef struct
-{
-  VucDevice *device; /* the library's connection */
-  int bare;          /* the bare client's */
-  char *path;        /* of a listening peer */
-  void *buffer;
-} Subject;
-
-typedef void (*Operation) (Subject *subject);
-
-typedef struct
-{
-  const char *name;
-  Operation library;
-  Operation bare;
-  guint per_slice; /* operations */
-  double bound;
-  gboolean at_least; /* the bound is on bare / library, from below */
-  gboolean across;   /* it counts across two CPUs, else on one */
-} Figure;
-
-static void
-read_4 (Subject *subject)
-{
-  if (!vuc_device_region_read (subject->device, 0, 64, subject->buffer, 4, NULL))
-    g_error ("a read failed");
-}
-
-static void
-bare_read_4 (Subject *subject)
-{
-  bare_read (subject->bare, 64, subject->buffer, 4);
-}
-
-static void
-write_4 (Subject *subject)
-{
-  if (!vuc_device_region_write (subject->device, 0, 64, subject->buffer, 4, NULL))
-    g_error ("a write failed");
-}
-
-static void
-bare_write_4 (Subject *subject)
-{
-  bare_write (subject->bare, 64, subject->buffer, 4);
-}
-
-static void
-read_1m (Subject *subject)
-{
-  if (!vuc_device_region_read (subject->device, 0, 0, subject->buffer, 1 << 20, NULL))
-    g_error ("a read failed");
-}
-
-static void
-bare_read_1m (Subject *subject)
-{
-  bare_read (subject->bare, 0, subject->buffer, 1 << 20);
-}
-
-static void
-connect_once (Subject *subject)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VucDevice) device = vuc_device_connect (subject->path, NULL, &error);
-
-  if (device == NULL)
-    g_error ("%s", error->message);
-}
-
-static int
-bare_socket (const char *path)
-{
-  struct sockaddr_un address = { .sun_family = AF_UNIX };
-  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
-  if (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
-    g_error ("connecting: %s", g_strerror (errno));
-  return fd;
-}
-
-static void
-bare_connect_once_pipelined (Subject *subject)
-{
-  int fd = bare_socket (subject->path);
-
-  bare_connect_pipelined (fd);
-  close (fd);
-}
-
-static void
-bare_connect_once_serial (Subject *subject)
-{
-  int fd = bare_socket (subject->path);
-
-  bare_connect_serial (fd);
-  close (fd);
-}
-
+/* Two lines without a bound say what the others are made of: read-4-minimal is the library against
+ * the fewest instructions that read 4 bytes; calls has no server and no library, but the system
+ * calls of the bare client, then those of the minimal one. */
 static const Figure figures[] = {
-  { "read-4", read_4, bare_read_4, 1000, 1.10, FALSE, FALSE },
-  { "write-4", write_4, bare_write_4, 1000, 1.10, FALSE, FALSE },
-  { "read-1m", read_1m, bare_read_1m, 20, 1.05, FALSE, FALSE },
-  { "connect", connect_once, bare_connect_once_pipelined, 50, 1.30, FALSE, FALSE },
-  { "connect-serial", connect_once, bare_connect_once_serial, 50, 2.5, TRUE, TRUE },
+  { "read-4", read_4, bare_read_4, 1000, .bound = 1.10 },
+  { "read-4-minimal", read_4, bare_read_4_minimal, 1000, .bound = 0 },
+  { "calls", calls_in_pieces, calls_minimal, 5000, .bound = 0 },
+  { "write-4", write_4, bare_write_4, 1000, .bound = 1.10 },
+  { "read-4-attached", read_4, bare_read_4, 1000, .bound = 1.15, .setting = &while_attached },
+  { "write-4-attached", write_4, bare_write_4, 1000, .bound = 1.15, .setting = &while_attached },
+  { "read-1m", read_1m, bare_read_1m, 20, .bound = 1.05 },
+  { "connect", connect_once, bare_connect_once_pipelined, 50, .bound = 1.30 },
+  { "connect-serial", connect_once, bare_connect_once_serial, 50, .bound = 2.5, TRUE, TRUE },
+  { "async-32", flight_read_4, bare_flight_read_4, 6400, .bound = 1.20, .setting = &in_context },
+  { "async-32-process", flight_read_4, bare_flight_read_4, 6400, .bound = 1.20,
+    .setting = &in_process },
+  { "async-100k", flight_read_4, bare_flight_read_4, 100000, .n_slices = 5, .setting = &at_limit },
+  { "threads-8", threads_read_4, read_4, 4000, .bound = 1.00, TRUE, .setting = &with_threads },
+  { "devices-1000", devices_read_4, few_devices_read_4, 10000, .bound = 1.50,
+    .setting = &with_devices },
 };
 
-static gint64
-now_ns (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return now.tv_sec * G_GINT64_CONSTANT (1000000000) + now.tv_nsec;
-}
-
-static double
-time_slice (Operation operation, Subject *subject, guint count)
-{
-  gint64 begin = now_ns ();
-
-  for (guint i = 0; i < count; i++)
-    operation (subject);
-  return (double) (now_ns () - begin) / count;
-}
-
-static int
-compare_doubles (gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *) a, y = *(const double *) b;
-
-  return x < y ? -1 : x > y;
-}
-
-static double
-median (double *values, gsize n)
-{
-  qsort (values, n, sizeof *values, compare_doubles);
-  return values[n / 2];
-}
-
+/* only: a part of the names of the figures that are wanted. */
 static void
-run_figure (const Figure *figure, Subject *subject, const Placement *placement)
-{
-  gboolean counts = figure->across == (placement == &two_cpus);
-  double library[N_SLICES], bare[N_SLICES], ratios[N_SLICES];
-  double ratio;
-  gboolean ok;
-  char bound[32] = "-";
-
-  /* Caches, and the first of everything. */
-  time_slice (figure->library, subject, figure->per_slice / 2 + 1);
-  time_slice (figure->bare, subject, figure->per_slice / 2 + 1);
-
-  for (guint i = 0; i < N_SLICES; i++)
-    {
-      library[i] = time_slice (figure->library, subject, figure->per_slice);
-      bare[i] = time_slice (figure->bare, subject, figure->per_slice);
-      ratios[i] = figure->at_least ? bare[i] / library[i] : library[i] / bare[i];
-    }
-
-  ratio = median (ratios, N_SLICES);
-  ok = !counts || (figure->at_least ? ratio >= figure->bound : ratio <= figure->bound);
-  if (counts)
-    g_snprintf (bound, sizeof bound, "%s%.2f", figure->at_least ? ">=" : "<=", figure->bound);
-  printf ("BENCH %s %.3f %s %s %.0f %.0f %s\n", figure->name, ratio, bound, ok ? "ok" : "short",
-          median (library, N_SLICES), median (bare, N_SLICES), placement->name);
-  fflush (stdout);
-}
-
-static void
-run_placement (const Placement *placement)
+run_placement (const Placement *placement, const char *only)
 {
   g_autofree char *folder = g_dir_make_tmp ("vuc-bench-XXXXXX", NULL);
-  Subject subject = { .buffer = g_malloc0 (1 << 20) };
+  Subject subject = { .placement = placement, .buffer = g_malloc0 (1 << 20) };
   g_autoptr (GError) error = NULL;
   pid_t pids[3];
   int fd;
@@ -234,7 +74,8 @@ run_placement (const Placement *placement)
   bare_connect_pipelined (subject.bare);
 
   for (gsize i = 0; i < G_N_ELEMENTS (figures); i++)
-    run_figure (&figures[i], &subject, placement);
+    if (strstr (figures[i].name, only) != NULL)
+      measure (&figures[i], &subject);
 
   vuc_device_unref (subject.device);
   close (fd);
@@ -249,10 +90,14 @@ run_placement (const Placement *placement)
 }
 
 int
-main (void)
+main (int argc, char **argv)
 {
-  run_placement (&one_cpu);
+  const char *only = argc > 1 ? argv[1] : "";
+
+  if (strstr ("heap-per-device", only) != NULL)
+    report_heap_per_device (&one_cpu);
+  run_placement (&one_cpu, only);
   if (g_get_num_processors () > 1)
-    run_placement (&two_cpus);
+    run_placement (&two_cpus, only);
   return 0;
 }

@@ -11,8 +11,18 @@ tests_bench_bench_SOURCES = \
   tests/bench/bare.c \
   tests/bench/bare.h \
   tests/bench/bench.c \
+  tests/bench/figures-access.c \
+  tests/bench/figures-async.c \
+  tests/bench/figures-loop.c \
+  tests/bench/figures-threads.c \
+  tests/bench/figures.h \
+  tests/bench/flight.c \
+  tests/bench/flight.h \
+  tests/bench/measure.c \
+  tests/bench/measure.h \
   tests/bench/peer.c \
   tests/bench/peer.h
+tests_bench_bench_LDFLAGS = -pthread
 tests_bench_bench_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 
 .PHONY: bench

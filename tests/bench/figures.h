@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * What is measured: slices of so many operations, in pairs.  bench.c has the table that says which
+ * go together; each group is in a file of its own.
+ */
+
+#ifndef BENCH_FIGURES_H
+#define BENCH_FIGURES_H
+
+#include "bench/measure.h"
+
+/* figures-access.c: one access after the other, and connecting. */
+void read_4 (Subject *subject, guint count);
+void bare_read_4 (Subject *subject, guint count);
+void bare_read_4_minimal (Subject *subject, guint count);
+void write_4 (Subject *subject, guint count);
+void bare_write_4 (Subject *subject, guint count);
+void read_1m (Subject *subject, guint count);
+void bare_read_1m (Subject *subject, guint count);
+void connect_once (Subject *subject, guint count);
+void bare_connect_once_pipelined (Subject *subject, guint count);
+void bare_connect_once_serial (Subject *subject, guint count);
+
+/* figures-access.c: no server, only the system calls of an access on a socket that is ready. */
+void calls_in_pieces (Subject *subject, guint count);
+void calls_minimal (Subject *subject, guint count);
+
+/* figures-threads.c: the device attached to the main loop of another thread. */
+extern const Setting while_attached;
+
+/* figures-threads.c: several threads at once. */
+extern const Setting with_threads;
+void threads_read_4 (Subject *subject, guint count);
+
+/* figures-async.c: many reads in flight. */
+extern const Setting in_context; /* 32 in flight, on a main context */
+extern const Setting in_process; /* 32 in flight, on a loop of our own */
+extern const Setting at_limit;   /* as many as the device takes, on a main context */
+void flight_read_4 (Subject *subject, guint count);
+void bare_flight_read_4 (Subject *subject, guint count);
+
+/* figures-loop.c: many devices on one main loop. */
+extern const Setting with_devices;
+void devices_read_4 (Subject *subject, guint count);
+void few_devices_read_4 (Subject *subject, guint count);
+
+/* figures-loop.c: prints what an idle device takes of the heap. */
+void report_heap_per_device (const Placement *placement);
+
+#endif /* BENCH_FIGURES_H */
