@@ -14,7 +14,7 @@
 
 /* Fewer where the figure does not count: a round trip across CPUs takes several times as long. */
 #define N_SLICES          60
-#define N_SLICES_REPORTED 20
+#define N_SLICES_REPORTED 10
 
 const Placement one_cpu = { "one-cpu", 0 };
 const Placement two_cpus = { "two-cpus", 1 };
