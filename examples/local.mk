@@ -93,3 +93,20 @@ examples_vfio_user_dump_vfio_user_dump_LDADD = \
 noinst_PROGRAMS += examples/identify/identify
 examples_identify_identify_SOURCES = examples/identify/identify.c
 examples_identify_identify_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+
+# The programs that docs/embedding.md quotes.
+noinst_PROGRAMS += \
+  examples/embed-epoll/embed-epoll \
+  examples/embed-glib/embed-glib \
+  examples/embed-vcpu/embed-vcpu
+examples_embed_epoll_embed_epoll_SOURCES = examples/embed-epoll/embed-epoll.c
+examples_embed_epoll_embed_epoll_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+examples_embed_glib_embed_glib_SOURCES = examples/embed-glib/embed-glib.c
+examples_embed_glib_embed_glib_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+# The second file shows ThreadSanitizer the locks of GLib, and is empty without it. The flags are
+# those of everything; naming them gives its object a name of its own.
+examples_embed_vcpu_embed_vcpu_SOURCES = \
+  examples/embed-vcpu/embed-vcpu.c \
+  tests/harness/thread-sanitizer.c
+examples_embed_vcpu_embed_vcpu_CFLAGS = $(AM_CFLAGS)
+examples_embed_vcpu_embed_vcpu_LDADD = libvfio-user-client.la $(GLIB_LIBS)
