@@ -3,6 +3,7 @@
 
 # Scripts that look at the library from outside: its headers, symbols, floors, and as installed.
 api_tests = \
+  tests/api/embedding.sh \
   tests/api/floors.sh \
   tests/api/headers.sh \
   tests/api/installed.sh \

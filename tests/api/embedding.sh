@@ -1,0 +1,206 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 the libvfio-user-client authors
+
+# What docs/embedding.md says in C is true: its programs are those of examples/, which work; its
+# other pieces compile; and it names nothing that the headers do not have.
+
+# shellcheck disable=SC2086 # flags are lists
+
+. "${0%/*}/tap.sh"
+
+guide=$abs_top_srcdir/docs/embedding.md
+examples=$abs_top_builddir/examples
+socket=$tmp/socket
+
+# until_has FILE PATTERN [COUNT]: waits until so many lines are like that, but not for ever.
+until_has ()
+{
+  tries=200
+  until test "$(grep -c "$2" "$1")" -ge "${3-1}" || test $tries -eq 0; do
+    tries=$((tries - 1))
+    sleep 0.1
+  done
+}
+
+start_device ()
+{
+  "$examples/demo-device/demo-device" --socket-path="$socket" --verbose 2>>"$tmp/device" &
+  device=$!
+  # Its socket is there before it listens, so try.
+  tries=200
+  until "$examples/identify/identify" "$socket" >/dev/null 2>&1 || test $tries -eq 0; do
+    tries=$((tries - 1))
+    sleep 0.1
+  done
+}
+
+# stop_device SIGNAL
+stop_device ()
+{
+  kill -s "$1" "$device"
+  wait "$device" 2>/dev/null
+}
+
+# start NAME: starts an example; what it prints goes to $tmp/said.
+start ()
+{
+  : >"$tmp/said"
+  timeout 60 "$examples/$1/$1" "$socket" >"$tmp/said" 2>&1 &
+  program=$!
+}
+
+# Waits for it; $said is what it said, without what differs from run to run, and its exit status.
+finish ()
+{
+  wait "$program"
+  status=$?
+  said="$(sed -e 's/[0-9.]* us each/N us each/' \
+    -e 's/\(vCPU .\): [1-9][0-9]* accesses/\1: many accesses/' "$tmp/said")
+exit status $status"
+}
+
+# The guide.
+
+for name in embed-glib embed-epoll embed-vcpu; do
+  # Without the comments at its top.
+  is "the guide quotes $name" \
+    "$(sed -n '/^#include/,$p' "$abs_top_srcdir/examples/$name/$name.c")" \
+    "$(sed -n "\|\`examples/$name/$name.c\`:\$|,/^\`\`\`\$/p" "$guide" | sed '1,/^```c$/d;$d')"
+done
+
+headers=$abs_top_srcdir/include/vfio-user-client
+is "the guide names what there is" "" "$(
+  grep -o -i -w 'vuc_[a-z0-9_]*[a-z0-9]' "$guide" | sort -u | while read -r name; do
+    grep -q -w "$name" "$headers"/vuc-*.h || echo "$name"
+  done
+)"
+
+# What a piece of C finds around it.
+cat >"$tmp/around.h" <<'END'
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <vfio-user-client/vfio-user-client.h>
+
+extern VucDevice *device;
+extern VucConfig *config;
+extern GMainContext *context;
+extern GError *error;
+extern const char *path;
+extern int fd;
+extern guint32 bar;
+extern guint64 offset, bar_address, kick_generation;
+extern gpointer data, vm, manager;
+extern gsize count;
+extern const VucIoFd *io_fd;
+extern int vm_fd;
+extern guint32 a, b;
+extern gboolean ok;
+void publish (VucOperation operation);
+void remember (struct kvm_ioeventfd kick, guint64 generation);
+void renew_kicks (gpointer vm);
+void start_another (VucDevice *device);
+void stop_vcpus (gpointer vm);
+void on_connected (VucDevice *, VucOperation, const GError *, gpointer);
+void on_value (VucDevice *, VucOperation, const GError *, gpointer);
+int ask_for_socket (gpointer, GError **);
+void print_message (const VucMessageEvent *, gpointer);
+gboolean piece (void);
+END
+
+# Each block of C that is no program of its own, as the body of a function.
+awk -v folder="$tmp" '
+  /^```$/ && file { print "return ok;\n}" >file; close (file); file = "" }
+  file { print >file }
+  begun { begun = 0; if (!/^#include/) { file = sprintf ("%s/piece-%02d.c", folder, ++n)
+      printf "#include \"around.h\"\ngboolean\npiece (void)\n{\n#line %d \"embedding.md\"\n%s\n", FNR, $0 >file } }
+  /^```c$/ { begun = 1 }' "$guide"
+
+for piece in "$tmp"/piece-*.c; do
+  succeeds "the piece of C at line $(sed -n 's/^#line \([0-9]*\) .*/\1/p' "$piece") compiles" \
+    $CC -std=gnu11 -Wall -Wextra -Werror -Wno-unused-variable -fsyntax-only \
+    -I"$abs_top_srcdir/include" -I"$abs_top_builddir/include" $GLIB_CFLAGS "$piece"
+done
+
+# A GLib main loop.
+
+start_device
+start embed-glib
+until_has "$tmp/said" "^identity: "
+stop_device TERM
+until_has "$tmp/said" "^lost: "
+start_device
+until_has "$tmp/said" "^identity: " 2
+kill "$program"
+finish
+is "embed-glib connects, resets, reads, and comes back when the server does" \
+  "connected: 10 regions
+reset: done
+identity: 1234:7675
+lost: *
+connected again: generation 2
+identity: 1234:7675
+lost: the device was closed
+exit status 0" \
+  "$(echo "$said" | sed '4s/^lost: .*/lost: */')"
+
+# A loop of one's own.
+
+start embed-epoll
+finish
+is "embed-epoll reads with many reads under way" \
+  "10000 reads, 32 at a time, N us each
+exit status 0" \
+  "$said"
+
+# vCPU threads and an I/O thread.
+
+: >"$tmp/device"
+start embed-vcpu
+until_has "$tmp/device" REGION_WRITE 1000
+kill "$program"
+finish
+is "embed-vcpu reads and writes in all its threads, resets, and ends" \
+  "exit status 0
+lost: the device was closed
+reset: done
+running: 4 vCPUs
+vCPU 0: many accesses
+vCPU 1: many accesses
+vCPU 2: many accesses
+vCPU 3: many accesses" \
+  "$(echo "$said" | LC_ALL=C sort)"
+
+: >"$tmp/device"
+start embed-vcpu
+until_has "$tmp/device" REGION_WRITE 1000
+kill -s STOP "$device"
+kill "$program"
+finish
+is "embed-vcpu cancels what takes too long, and ends though the server has stopped" \
+  "exit status 0
+lost: the device was closed
+reset: cancelled
+running: 4 vCPUs
+vCPU 0: many accesses
+vCPU 1: many accesses
+vCPU 2: many accesses
+vCPU 3: many accesses" \
+  "$(echo "$said" | LC_ALL=C sort)"
+stop_device KILL
+
+# Nobody there.
+
+rm -f "$socket"
+for name in embed-glib embed-epoll embed-vcpu; do
+  start "$name"
+  finish
+  is "$name says in one line that it cannot connect" \
+    "1 exit status 1" \
+    "$(echo "$said" | grep -c "^$name: .*$socket.* (errno 2)\$") $(echo "$said" | sed 1d)"
+done
+
+done_testing
