@@ -31,6 +31,7 @@ typedef struct
   guint phase;    /* in the table of phases */
   gboolean asked; /* the phase has submitted something */
   gint64 pause;   /* microseconds until the next attempt */
+  char *label;
 
   VucVersion proposal;
   GByteArray *payload;
@@ -126,18 +127,7 @@ open_socket (Connect *connect, GError **error)
 
   if (status == VUC_CONNECT_AGAIN)
     {
-      gint64 now = g_get_monotonic_time ();
-
-      if (now >= connect->task.deadline - 1)
-        {
-          vuc_fail (error, VUC_ERROR_TIMED_OUT,
-                    "connecting to '%s': the server did not accept in time; it may have another "
-                    "client",
-                    device->path);
-          return PHASE_FAILS;
-        }
-      /* Once more right before the deadline, to be able to say this. */
-      vuc_task_sleep_until (&connect->task, MIN (now + connect->pause, connect->task.deadline - 1));
+      vuc_task_sleep_until (&connect->task, g_get_monotonic_time () + connect->pause);
       connect->pause = MIN (connect->pause * 2, LAST_PAUSE_US);
       return PHASE_WAITS;
     }
@@ -455,6 +445,9 @@ connect_new (VucDevice *device)
   vuc_task_init (&connect->task, device->session, connect_step, vuc_device_deadline (device));
   connect->device = device;
   connect->pause = FIRST_PAUSE_US;
+  connect->label = device->path != NULL ? g_strdup_printf ("connecting to '%s'", device->path)
+                                        : g_strdup ("connecting");
+  connect->task.label = connect->label;
   vuc_fd_set_init (&connect->fds);
   vuc_fd_set_init (&connect->io_fds.fds);
   return connect;
@@ -472,6 +465,7 @@ connect_clear (gpointer data)
   vuc_fd_set_clear (&connect->fds);
   g_clear_pointer (&connect->payload, g_byte_array_unref);
   g_free (connect->reply);
+  g_free (connect->label);
 }
 
 gboolean

@@ -28,7 +28,7 @@ read_available_locked (VucSession *session)
     }
   /* What was read already does not make the socket readable. */
   if (session->up)
-    vuc_watch_must_look_again_locked (session);
+    vuc_watch_wake_loop_locked (session);
 }
 
 static void
@@ -58,12 +58,9 @@ vuc_session_process (VucSession *session)
   if (session->lane.blocked || session->outbox.head != NULL)
     vuc_outbox_flush_locked (session);
   vuc_task_run_ready_locked (session);
-  g_mutex_unlock (&session->lock);
-
-  vuc_session_deliver (session);
-
-  g_mutex_lock (&session->lock);
   session->n_processing--;
   vuc_watch_end_look_locked (session);
   g_mutex_unlock (&session->lock);
+
+  vuc_session_deliver (session);
 }

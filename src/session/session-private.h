@@ -114,9 +114,9 @@ struct _VucSession
   int loop_wake;
   int timer;
   gint64 timer_at;        /* for when the timer is set; G_MAXINT64: it is not */
-  guint n_processing;     /* threads in vuc_session_process(): they look before they leave */
+  guint n_processing;     /* threads that look at everything: what they find needs no waking */
   gboolean loop_woken;    /* loop_wake was written, and not read since */
-  gboolean must_look_again; /* there is more to do than the set tells of */
+  gboolean must_look;     /* there is more to do than the set tells of, or than can be delivered */
   gboolean watch_paused;  /* the sockets are not to be in the epoll set */
   gint64 resume_at;       /* paused with nobody reading: when they come back; else 0 */
   gint64 last_leave;      /* when a blocking reader left last */
@@ -146,9 +146,6 @@ gboolean vuc_session_take_one_locked (VucSession *session, VucLane *lane, gboole
 
 /* Reader role: whether something was read and not dealt with. */
 gboolean vuc_session_note_rest_locked (VucSession *session);
-
-/* The same, without taking note of it.  Any thread. */
-gboolean vuc_session_has_rest_locked (const VucSession *session);
 
 /* Lays it down; and if nobody reads, somebody who sleeps shall, or the loop. */
 void vuc_session_stop_reading_locked (VucSession *session, VucTask *task);
@@ -291,17 +288,20 @@ void vuc_watch_resume_locked (VucSession *session);
 /* An asynchronous reply is awaited: they come back now, unless somebody reads. */
 void vuc_watch_hurry_locked (VucSession *session);
 
-/* The loop has something to deliver or to do. */
+/* The loop has something to do that no descriptor of the set tells of. */
 void vuc_watch_wake_loop_locked (VucSession *session);
+
+/* There is something that any thread could run, deliver or send, if whoever found it does not. */
+void vuc_watch_offer_locked (VucSession *session);
+
+/* It did: the loop need not be woken, unless there is more. */
+void vuc_watch_withdraw_locked (VucSession *session);
 
 /* Sets the timer for the next time at which the loop has something to do. */
 void vuc_watch_set_timer_locked (VucSession *session);
 
 /* Which of the set's descriptors are ready: reads the wake-up and the timer empty. */
 void vuc_watch_look_locked (VucSession *session);
-
-/* Something is left that no descriptor of the set tells of. */
-void vuc_watch_must_look_again_locked (VucSession *session);
 
 /* A look at everything is over: the loop sleeps until there is something new. */
 void vuc_watch_end_look_locked (VucSession *session);

@@ -146,28 +146,15 @@ vuc_session_try_to_read_locked (VucSession *session, VucTask *task)
   vuc_watch_pause_locked (session);
 }
 
-gboolean
-vuc_session_has_rest_locked (const VucSession *session)
-{
-  return session->up
-         && (!vuc_framer_is_idle (&session->lane.framer)
-             || (session->twin != NULL && !vuc_framer_is_idle (&session->twin->framer)));
-}
-
 void
 vuc_session_hand_on_locked (VucSession *session)
 {
   if (session->has_reader)
     return;
   if (session->sleepers.head != NULL)
-    {
-      vuc_session_wake_waiter_locked (session->sleepers.head->data);
-      return;
-    }
-  /* It does not make the socket readable. */
-  if (vuc_session_has_rest_locked (session))
-    vuc_watch_wake_loop_locked (session);
-  vuc_watch_resume_locked (session);
+    vuc_session_wake_waiter_locked (session->sleepers.head->data);
+  else
+    vuc_watch_resume_locked (session);
 }
 
 void

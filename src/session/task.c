@@ -122,7 +122,7 @@ note_if_due_locked (VucSession *session, VucTask *task)
   else if (task->queue == NULL)
     {
       enqueue_locked (&session->ready, task);
-      vuc_watch_wake_loop_locked (session);
+      vuc_watch_offer_locked (session);
     }
 }
 
@@ -199,7 +199,7 @@ finish_locked (VucSession *session, VucTask *task, GError *error)
   else if (task->callback != NULL)
     {
       enqueue_locked (&session->finished, task);
-      vuc_watch_wake_loop_locked (session);
+      vuc_watch_offer_locked (session);
     }
 }
 
@@ -263,8 +263,8 @@ early_end (const VucSession *session, const VucTask *task, VucError code)
 
   if (code == VUC_ERROR_DISCONNECTED)
     return g_error_copy (session->cause);
-  if (call == NULL && task->connects)
-    vuc_fail (&error, code, "connecting: %s",
+  if (call == NULL && task->label != NULL)
+    vuc_fail (&error, code, "%s: %s", task->label,
               code == VUC_ERROR_CANCELLED
                 ? "cancelled"
                 : "the server did not accept in time; it may have another client");
@@ -358,6 +358,8 @@ vuc_task_submit (VucTask *task, VucCall *const *calls, gsize n)
     vuc_watch_hurry_locked (session);
   if (task->waited || !vuc_session_is_delivering (session))
     vuc_outbox_flush_locked (session);
+  else
+    vuc_watch_offer_locked (session);
   g_mutex_unlock (&session->lock);
 }
 
@@ -663,6 +665,9 @@ deliver_one (VucSession *session)
       dequeue_locked (task);
       if (task->number != 0)
         g_hash_table_remove (session->operations, &task->number);
+      /* The callback may take long: others may deliver the rest meanwhile. */
+      if (session->finished.head != NULL)
+        vuc_watch_offer_locked (session);
     }
   g_mutex_unlock (&session->lock);
   if (task == NULL)
@@ -673,36 +678,45 @@ deliver_one (VucSession *session)
   return TRUE;
 }
 
-/* Whose callbacks this thread runs: what they submit is sent together. */
+/* A thread that delivers: what its callbacks submit is sent together, with that of the last. */
+typedef struct
+{
+  const VucSession *session;
+  guint n_left; /* behind the one whose callback runs */
+} Delivery;
+
 static GPrivate delivering;
 
 gboolean
 vuc_session_is_delivering (const VucSession *session)
 {
-  return g_private_get (&delivering) == session;
+  const Delivery *delivery = g_private_get (&delivering);
+
+  return delivery != NULL && delivery->session == session && delivery->n_left > 0;
 }
 
 void
 vuc_session_deliver (VucSession *session)
 {
   gpointer outer = g_private_get (&delivering);
-  guint n;
+  Delivery delivery = { .session = session };
 
   /* Not those that come to it by these: their callbacks may go on for ever like that. */
   g_mutex_lock (&session->lock);
   vuc_task_run_ready_locked (session);
-  n = session->finished.length;
+  delivery.n_left = session->finished.length;
   g_mutex_unlock (&session->lock);
-  if (n == 0)
+  if (delivery.n_left == 0)
     return;
 
-  g_private_set (&delivering, session);
-  while (n-- > 0 && deliver_one (session))
+  g_private_set (&delivering, &delivery);
+  while (delivery.n_left-- > 0 && deliver_one (session))
     continue;
   g_private_set (&delivering, outer);
 
   g_mutex_lock (&session->lock);
   vuc_outbox_flush_locked (session);
+  vuc_watch_withdraw_locked (session);
   g_mutex_unlock (&session->lock);
 }
 

@@ -91,8 +91,7 @@ vuc_session_get_fd (VucSession *session, GError **error)
       session->watch_paused = session->has_reader;
       vuc_watch_update_locked (session);
       vuc_watch_set_timer_locked (session);
-      if (session->finished.head != NULL || session->ready.head != NULL
-          || vuc_session_has_rest_locked (session))
+      if (session->finished.head != NULL || session->ready.head != NULL)
         vuc_watch_wake_loop_locked (session);
     }
   fd = session->epoll;
@@ -229,13 +228,52 @@ vuc_watch_resume_locked (VucSession *session)
 
 /* --- Waking and looking --- */
 
-void
-vuc_watch_wake_loop_locked (VucSession *session)
+static void
+write_wake (VucSession *session)
 {
-  if (session->epoll < 0 || session->loop_woken || session->n_processing > 0)
+  if (session->loop_woken)
     return;
   session->loop_woken = TRUE;
   (void) eventfd_write (session->loop_wake, 1);
+}
+
+void
+vuc_watch_wake_loop_locked (VucSession *session)
+{
+  if (session->epoll < 0)
+    return;
+  session->must_look = TRUE;
+  if (session->n_processing == 0)
+    write_wake (session);
+}
+
+void
+vuc_watch_offer_locked (VucSession *session)
+{
+  if (session->epoll >= 0 && session->n_processing == 0)
+    write_wake (session);
+}
+
+static gboolean
+has_offer (const VucSession *session)
+{
+  return session->finished.head != NULL || session->ready.head != NULL;
+}
+
+void
+vuc_watch_withdraw_locked (VucSession *session)
+{
+  eventfd_t count;
+
+  if (has_offer (session))
+    {
+      vuc_watch_offer_locked (session);
+    }
+  else if (session->loop_woken && !session->must_look)
+    {
+      session->loop_woken = FALSE;
+      (void) eventfd_read (session->loop_wake, &count);
+    }
 }
 
 void
@@ -254,6 +292,7 @@ vuc_watch_look_locked (VucSession *session)
       return;
     }
 
+  session->must_look = FALSE;
   n = epoll_wait (session->epoll, events, G_N_ELEMENTS (events), 0);
   for (int i = 0; i < n; i++)
     is_ready[events[i].data.u32] = TRUE;
@@ -277,12 +316,6 @@ vuc_watch_look_locked (VucSession *session)
 }
 
 void
-vuc_watch_must_look_again_locked (VucSession *session)
-{
-  session->must_look_again = TRUE;
-}
-
-void
 vuc_watch_end_look_locked (VucSession *session)
 {
   if (session->watch_paused && !session->has_reader && session->resume_at != 0
@@ -293,7 +326,7 @@ vuc_watch_end_look_locked (VucSession *session)
     }
   vuc_watch_update_locked (session);
   vuc_watch_set_timer_locked (session);
-  if (session->must_look_again || session->finished.head != NULL || session->ready.head != NULL)
-    vuc_watch_wake_loop_locked (session);
-  session->must_look_again = FALSE;
+  if (session->epoll >= 0 && session->n_processing == 0
+      && (session->must_look || session->ready.head != NULL))
+    write_wake (session);
 }

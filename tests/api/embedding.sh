@@ -183,7 +183,7 @@ finish
 is "embed-vcpu cancels what takes too long, and ends though the server has stopped" \
   "exit status 0
 lost: the device was closed
-reset: cancelled
+reset: DEVICE_RESET: cancelled
 running: 4 vCPUs
 vCPU 0: many accesses
 vCPU 1: many accesses
