@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/descriptors.h"
 #include "harness/harness.h"
 
 VucDevice *
@@ -89,6 +90,17 @@ expect_sign_of_life (VucDevice *device)
   ck_assert (vuc_device_region_read (device, 7, 0, data, sizeof data, &error));
   assert_no_error (error);
   assert_bytes (data, sizeof data, "'here'");
+}
+
+guint
+count_files (void)
+{
+  g_autoptr(GPtrArray) descriptors = descriptors_list ();
+  guint n = 0;
+
+  for (guint i = 0; i < descriptors->len; i++)
+    n += !g_str_has_prefix (((const Descriptor *) descriptors->pdata[i])->what, "anon_inode:");
+  return n;
 }
 
 guint

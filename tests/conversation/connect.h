@@ -47,6 +47,10 @@ void close_and_finish (VucDevice *device, ScriptServer *server);
 void script_sign_of_life (ScriptServer *server);
 void expect_sign_of_life (VucDevice *device);
 
+/* How many files and sockets are open: all descriptors but those that the library may make for
+ * itself at any time (eventfd, epoll, timerfd). */
+guint count_files (void);
+
 /* Milliseconds since start, a g_get_monotonic_time (). */
 guint ms_since (gint64 start);
 

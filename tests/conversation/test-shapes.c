@@ -262,14 +262,14 @@ another_shape_is_rejected (gconstpointer data)
   device = connect_and_lose (server);
   region = vuc_device_get_region_info (device, 0);
   before = *region;
-  n_descriptors = harness_count_descriptors ();
+  n_descriptors = count_files ();
 
   ck_assert (!vuc_device_reconnect (device, &error));
   for (guint i = 0; i < G_N_ELEMENTS (row->texts) && row->texts[i] != NULL; i++)
     assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED, row->texts[i]);
   ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_LOST);
   ck_assert_uint_eq (vuc_device_get_generation (device), 1);
-  ck_assert_uint_eq (harness_count_descriptors (), n_descriptors);
+  ck_assert_uint_eq (count_files (), n_descriptors);
   ck_assert_uint_eq (vuc_device_get_info (device)->num_regions, N_REGIONS);
   ck_assert_uint_eq (vuc_device_get_info (device)->max_data_xfer_size, 65536);
   ck_assert_ptr_eq (vuc_device_get_region_info (device, 0), region);
