@@ -280,6 +280,12 @@ name_what_was_due_locked (VucSession *session, GError *error)
                     vuc_command_name (call->command, name, sizeof name));
 }
 
+gboolean
+vuc_inbox_can_go_on_locked (const VucSession *session, const VucLane *lane)
+{
+  return lane != NULL && lane->held_back && !session->held && !vuc_serving_has_answer (lane);
+}
+
 VucInboxStatus
 vuc_inbox_pump_locked (VucSession *session, VucLane *lane)
 {
@@ -288,6 +294,7 @@ vuc_inbox_pump_locked (VucSession *session, VucLane *lane)
       g_autoptr (GError) error = NULL;
 
       /* What is behind the VERSION reply is judged by what was agreed on. */
+      lane->held_back = TRUE;
       if (session->held)
         return VUC_INBOX_FULL;
 
@@ -301,6 +308,7 @@ vuc_inbox_pump_locked (VucSession *session, VucLane *lane)
             return VUC_INBOX_FULL;
           continue;
         }
+      lane->held_back = FALSE;
 
       switch (vuc_framer_next (&lane->framer, &error))
         {

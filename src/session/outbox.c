@@ -404,7 +404,8 @@ vuc_outbox_flush_locked (VucSession *session)
       || (session->receiving && session->send_ended))
     vuc_session_wake_reader_locked (session);
   vuc_watch_update_locked (session);
-  if (session->send_ended)
+  if (session->send_ended
+      || (!session->has_reader && vuc_inbox_can_go_on_locked (session, lane)))
     vuc_watch_wake_loop_locked (session);
 }
 

@@ -51,6 +51,7 @@ typedef struct
   gboolean blocked;   /* the socket took no more: whoever reads must poll for output, too */
   gboolean patient;   /* a receive that sleeps comes back in time */
   gboolean ready;     /* there may be something to receive */
+  gboolean held_back; /* what was received is not looked at before something else is done */
   guint32 watched_for; /* events for which it is in the epoll set; 0: it is not */
 } VucLane;
 
@@ -226,6 +227,9 @@ gint64 vuc_inbox_message_deadline_locked (const VucSession *session);
 
 /* The connection dies if that time has passed.  Whether it did. */
 gboolean vuc_inbox_end_unfinished_locked (VucSession *session);
+
+/* What was received, and held back, can be looked at now; the socket does not tell of that. */
+gboolean vuc_inbox_can_go_on_locked (const VucSession *session, const VucLane *lane);
 
 /* The rest of the message goes nowhere. */
 void vuc_inbox_throw_away (VucLane *lane);

@@ -231,7 +231,8 @@ poll_locked (VucSession *session, const VucTask *task)
   if (session->lane.blocked || vuc_serving_has_answer (&session->lane))
     vuc_outbox_flush_locked (session);
 
-  session->lane.ready = n_ready < 0 || fds[0].revents != 0;
+  session->lane.ready
+    = n_ready < 0 || fds[0].revents != 0 || vuc_inbox_can_go_on_locked (session, &session->lane);
   if (twin != NULL)
     twin->ready = n_ready < 0 || fds[n_fds - 1].revents != 0;
   return n_ready != 0 || until < task->deadline;
@@ -325,6 +326,10 @@ read_locked (VucSession *session, const VucTask *task)
       session->receiving = sleeps = FALSE;
       if (session->ready.head != NULL)
         vuc_task_run_ready_locked (session);
+
+      /* Somebody else may have sent the answer that it was held back for. */
+      session->lane.ready |= vuc_inbox_can_go_on_locked (session, &session->lane);
+      more |= session->lane.ready;
     }
   return TRUE;
 }

@@ -12,6 +12,7 @@
 
 #include "harness/harness.h"
 #include "harness/script-server.h"
+#include "session/session-private.h"
 #include "unit/session-fixture.h"
 
 /* --- Commands --- */
@@ -308,6 +309,89 @@ the_session_may_be_ended_from_inside_the_trace (void)
   script_server_finish (server);
 }
 
+/* --- Who answers --- */
+
+typedef struct
+{
+  VucSession *session;
+  gint asked; /* atomic: the server's command is here, on the reader's thread */
+  gint sends; /* atomic: another thread is about to send */
+  guint n_sent;
+  gboolean ok; /* what became of that */
+} Crossing;
+
+/* Until the reader sleeps in poll, and does not look for what could be received. */
+static void
+wait_for_a_deaf_reader (VucSession *session)
+{
+  gboolean is_deaf = FALSE;
+
+  while (!is_deaf)
+    {
+      g_mutex_lock (&session->lock);
+      is_deaf = session->polling && !session->polls_input;
+      g_mutex_unlock (&session->lock);
+      g_thread_yield ();
+    }
+}
+
+static void
+cross (gboolean sent, const guint8 *bytes, gsize size G_GNUC_UNUSED,
+       guint n_fds G_GNUC_UNUSED, gpointer user_data)
+{
+  Crossing *crossing = user_data;
+
+  if (sent && crossing->n_sent++ == 1)
+    {
+      g_atomic_int_set (&crossing->sends, 1);
+      wait_for_a_deaf_reader (crossing->session);
+    }
+  if (!sent && bytes[2] == 11)
+    {
+      g_atomic_int_set (&crossing->asked, 1);
+      while (!g_atomic_int_get (&crossing->sends))
+        g_thread_yield ();
+    }
+}
+
+static gpointer
+reset_when_asked (gpointer data)
+{
+  Crossing *crossing = data;
+
+  while (!g_atomic_int_get (&crossing->asked))
+    g_thread_yield ();
+  crossing->ok = reset (crossing->session, LONG, NULL);
+  return NULL;
+}
+
+/* Nothing is read before the answer is out, which another thread sends; but what came along with the
+ * command was received already, so nothing will come that makes the socket readable. */
+static void
+what_came_behind_a_command_is_read_when_another_thread_has_answered (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  Crossing crossing = { NULL };
+  GThread *thread;
+
+  script_expect_command (server, 13, "");
+  script_send (server, "u16:9 u16:11 u32:32 u32:0 u32:0 | 00*16 | id u16:13 u32:16 u32:1 u32:0");
+  script_expect_command (server, 13, "");
+  script_expect (server, REFUSED ("9", "11"));
+  script_expect_command (server, 13, "");
+  script_reply_to (server, 1, "");
+  script_reply (server, "");
+  crossing.session = session_open_with_trace (script_server_start (server), cross, &crossing);
+
+  thread = g_thread_new ("sender", reset_when_asked, &crossing);
+  reset_or_fail (crossing.session);
+  reset_or_fail (crossing.session);
+  g_thread_join (thread);
+  ck_assert (crossing.ok);
+  vuc_session_free (crossing.session);
+  script_server_finish (server);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_ROWS (a_server_command_is_refused_while_a_call_waits, commands),
   HARNESS_CASE (a_server_command_may_come_in_pieces_of_any_size),
@@ -318,6 +402,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_trace_sees_the_beginning_of_a_long_message),
   HARNESS_CASE (a_call_from_inside_the_trace_is_refused),
   HARNESS_CASE (the_session_may_be_ended_from_inside_the_trace),
+  HARNESS_CASE (what_came_behind_a_command_is_read_when_another_thread_has_answered),
   HARNESS_END
 };
 
