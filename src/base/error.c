@@ -13,7 +13,9 @@
 
 #define ERRNO_PREFIX "(errno "
 
-G_DEFINE_QUARK (vuc - error - quark, vuc_error)
+/* clang-format off */
+G_DEFINE_QUARK (vuc-error-quark, vuc_error)
+/* clang-format on */
 
 int
 vuc_error_get_errno (const GError *error)
