@@ -51,9 +51,13 @@ runs_under_valgrind (void)
   return preloaded != NULL && strstr (preloaded, "vgpreload") != NULL;
 }
 
+/* Sanitizers make a slow client, too. */
 guint
 short_deadline_ms (void)
 {
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+  return 300;
+#endif
   return runs_under_valgrind () ? 500 : 100;
 }
 

@@ -32,7 +32,8 @@ VucDevice *connect_with (int fd, VucConfig *config);
 /* Connects, which must fail in this way.  Closes fd. */
 void connect_and_expect (int fd, VucConfig *config, VucError code, const char *text);
 
-/* A deadline that tests can wait for, yet long enough to connect; longer under valgrind. */
+/* A deadline that tests can wait for, yet long enough to connect; longer where all is slow:
+ * under valgrind, with sanitizers. */
 guint short_deadline_ms (void);
 gboolean runs_under_valgrind (void);
 
