@@ -76,6 +76,7 @@ struct _ScriptStep
 typedef struct
 {
   guint round_trips;
+  gboolean is_final; /* the player came to its end, however */
   char why[64 * 1024]; /* empty as long as the client follows */
 } ScriptVerdict;
 

@@ -264,7 +264,7 @@ script_server_check (ScriptServer *server)
 
   if (server->verdict->why[0] != '\0')
     return g_strdup (server->verdict->why);
-  if (n == 0 && status != 0)
+  if (n == 0 && !server->verdict->is_final)
     return g_strdup_printf ("the script server's process ended badly, with status 0x%x", status);
 
   return NULL;
