@@ -25,7 +25,9 @@ typedef struct
   GMainContext *context;
   gboolean lost; /* the I/O thread's */
   VucOperation reset;
-  GAsyncQueue *reset_over; /* says so with one entry */
+  GMutex lock;
+  GCond changed;
+  gboolean reset_over; /* guarded by lock */
 } Machine;
 
 typedef struct
@@ -81,12 +83,13 @@ wait_for_reset (gpointer data)
 {
   Machine *machine = data;
   g_autoptr (GError) error = NULL;
+  gboolean ok = vuc_device_wait (machine->device, machine->reset, &error);
 
-  if (vuc_device_wait (machine->device, machine->reset, &error))
-    g_print ("reset: done\n");
-  else
-    g_print ("reset: %s\n", error->message);
-  g_async_queue_push (machine->reset_over, machine);
+  g_print ("reset: %s\n", ok ? "done" : error->message);
+  g_mutex_lock (&machine->lock);
+  machine->reset_over = TRUE;
+  g_cond_signal (&machine->changed);
+  g_mutex_unlock (&machine->lock);
   return NULL;
 }
 
@@ -94,15 +97,19 @@ wait_for_reset (gpointer data)
 static void
 reset (Machine *machine)
 {
+  gint64 deadline = g_get_monotonic_time () + PATIENCE;
   GThread *waiter;
 
   machine->reset = vuc_device_reset_async (machine->device, NULL, NULL, NULL);
-  machine->reset_over = g_async_queue_new ();
   waiter = g_thread_new ("reset", wait_for_reset, machine);
-  if (g_async_queue_timeout_pop (machine->reset_over, PATIENCE) == NULL)
-    vuc_device_cancel (machine->device, machine->reset); /* harmless if it is over by now */
+
+  g_mutex_lock (&machine->lock);
+  while (!machine->reset_over && g_cond_wait_until (&machine->changed, &machine->lock, deadline))
+    continue;
+  g_mutex_unlock (&machine->lock);
+
+  vuc_device_cancel (machine->device, machine->reset); /* harmless if it is over */
   g_thread_join (waiter);
-  g_async_queue_unref (machine->reset_over);
 }
 
 int
