@@ -205,8 +205,9 @@ VUC_API gboolean vuc_config_get_reset_on_reconnect (const VucConfig *config);
  * VucReopenFunc:
  *
  * Supplies the next connected UNIX stream socket to a device that was made from a descriptor.  It
- * is called on the thread that reconnects, with no lock held, and should not wait.  Calls that
- * would wait for the server fail inside it with %VUC_ERROR_INVALID_ARGUMENT.
+ * is called on the thread that runs this step of reconnecting (the one that asks for it, or the one
+ * that runs the loop), with no lock held, and should not wait.  What asks the server something
+ * fails inside it with %VUC_ERROR_INVALID_ARGUMENT, in both forms.
  *
  * Returns: (transfer full): the socket, or -1 with @error set.  Since 0.1.
  */
@@ -228,8 +229,8 @@ VUC_API void vuc_config_set_reopen_func (VucConfig *config,
 /**
  * VucEvent:
  * @VUC_EVENT_LOST: the connection has ended, and why: once for each time that the device was
- *   connected, vuc_device_close() included
- * @VUC_EVENT_RECONNECTED: the device is connected again
+ *   connected, vuc_device_close() and the end of the last reference included
+ * @VUC_EVENT_RECONNECTED: the device is connected again, by itself or by hand
  * @VUC_EVENT_GIVEN_UP: it is not reconnected by itself any more, and why
  *
  * What happens to a device by itself.  More events may be added.  Since 0.1.
@@ -246,7 +247,8 @@ typedef enum
  * @error: (nullable): why; valid during the call only
  *
  * Is told of an event, where the callbacks of operations run; in the order of things: those of the
- * operations that a loss ended come before it.  It may call anything.  Since 0.1.
+ * operations that a loss ended come before it.  Events are kept until somebody looks.  It may call
+ * anything.  Since 0.1.
  */
 typedef void (*VucEventFunc) (VucDevice *device,
                               VucEvent event,
@@ -303,8 +305,8 @@ typedef struct
  * VucMessageFunc:
  *
  * Sees each message just before it is sent, or once it was received.  It is called on the thread
- * that sends or receives, possibly on several at once, with no lock held.  Calls that would wait
- * for the server fail inside it with %VUC_ERROR_INVALID_ARGUMENT.  Since 0.1.
+ * that sends or receives, possibly on several at once, with no lock held.  What asks the server
+ * something fails inside it with %VUC_ERROR_INVALID_ARGUMENT, in both forms.  Since 0.1.
  */
 typedef void (*VucMessageFunc) (const VucMessageEvent *event, gpointer user_data);
 

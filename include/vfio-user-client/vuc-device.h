@@ -146,8 +146,10 @@ VUC_API VucOperation vuc_device_reconnect_async (VucDevice *device,
  * vuc_device_get_generation:
  *
  * Returns: how often the device was connected: 0 while it never was, then 1, and one more after
- * each reconnect.  Descriptors handed out belong to one generation: what was made of them (KVM
- * ioeventfds, mappings) is to be made anew when it has changed.  Any thread.  Since 0.1.
+ * each reconnect.  Descriptors handed out belong to one generation: what was made of them is to be
+ * made anew when it has changed.  The numbers stay, but not the files behind them; where the kernel
+ * knows a file and not a number, as KVM does an ioeventfd, what was registered can only be undone by
+ * a duplicate that was made before.  Any thread.  Since 0.1.
  */
 VUC_API guint64 vuc_device_get_generation (VucDevice *device);
 
@@ -170,8 +172,8 @@ VUC_API void vuc_device_unref (VucDevice *device);
 /**
  * vuc_device_close:
  *
- * Shuts the connection.  Calls that wait, and all later ones, fail with %VUC_ERROR_DISCONNECTED, or
- * with the error that ended the connection before; so do operations under way, one that
+ * Shuts the connection.  Calls that wait, and all later ones until vuc_device_reconnect(), fail with
+ * %VUC_ERROR_DISCONNECTED, or with the error that ended the connection before; so do operations under way, one that
  * connects included, and the device is not reconnected by itself any more.  Where the device is not
  * attached, callbacks run inside this call.
  * Information, descriptors and mappings stay until the last reference goes.  Closing twice is
@@ -221,8 +223,8 @@ typedef struct
 /**
  * vuc_device_get_info:
  *
- * Returns: (transfer none): the device's information, valid as long as @device.  Asks the server
- * nothing.  Any thread.  Since 0.1.
+ * Returns: (transfer none): the device's information, valid as long as @device; all zero before it
+ * was connected for the first time.  Asks the server nothing.  Any thread.  Since 0.1.
  */
 VUC_API const VucDeviceInfo *vuc_device_get_info (VucDevice *device);
 

@@ -24,8 +24,8 @@ G_BEGIN_DECLS
  * @VUC_ERROR_CONNECT: no connection came about (no socket, no permission, nobody listens…);
  *   vuc_error_get_errno() tells the cause.
  * @VUC_ERROR_PROTOCOL: the server broke the rules of the protocol, or exceeded a limit of the
- *   configuration.  The connection has been shut and every later call returns this same error.  It
- *   is likely to be a bug in the server.
+ *   configuration.  The connection has been shut and every later call returns this same error, until
+ *   the device is connected again.  It is likely to be a bug in the server.
  * @VUC_ERROR_REJECTED: what the server said is unusable, so this operation failed; the connection
  *   lives.
  * @VUC_ERROR_REMOTE: the server refused the command; vuc_error_get_errno() tells its errno.
@@ -34,7 +34,8 @@ G_BEGIN_DECLS
  *   connecting, no device comes about.
  * @VUC_ERROR_CANCELLED: the caller cancelled the operation.
  * @VUC_ERROR_DISCONNECTED: the connection ended: the server closed it, it was lost, or
- *   vuc_device_close() was called.  Every later call returns this same error.
+ *   vuc_device_close() was called.  Every later call returns this same error, until the device is
+ *   connected again.
  * @VUC_ERROR_NOT_SUPPORTED: the device, the server or this host cannot do that.
  * @VUC_ERROR_INVALID_ARGUMENT: the caller's data is wrong; nothing was sent.
  * @VUC_ERROR_LIMIT: too many commands are under way, or there is no memory for what the server

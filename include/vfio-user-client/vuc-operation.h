@@ -20,7 +20,7 @@ G_BEGIN_DECLS
  * vuc_device_close() of a device that is not attached they run inside that call; and when the
  * callers' last reference goes, the callbacks of all that is still under way run inside
  * vuc_device_unref().  After the callback, or instead of it where somebody waits, the operation's
- * destroy function is called, on the same thread.
+ * destroy function is called, on the same thread; it may call anything, too.
  *
  * The memory that an operation reads from or writes to belongs to the operation until it is
  * complete, and is not touched any more afterwards.

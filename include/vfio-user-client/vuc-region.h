@@ -72,7 +72,8 @@ VUC_API const VucRegionInfo *vuc_device_get_region_info (VucDevice *device, guin
  * @port_io: whether the region is port IO
  *
  * Tells the library that a region lies in port IO space, as bit 0 of a PCI BAR does.  Only then are
- * IO descriptors for port IO accepted.  Call it before vuc_device_get_region_io_fds().
+ * IO descriptors for port IO accepted.  Call it before vuc_device_get_region_io_fds(); it still holds
+ * when the device is connected again.
  *
  * Any thread.  Since 0.1.
  */

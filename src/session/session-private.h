@@ -104,6 +104,7 @@ struct _VucSession
 
   /* Asynchronous tasks. */
   GHashTable *operations; /* number to task; those that are not delivered yet */
+  guint n_operations; /* of these, but for those that were refused */
   VucOperation last_number;
   GQueue ready;     /* whose step is due, and which nobody waits for */
   GQueue finished;  /* to be delivered */

@@ -461,15 +461,17 @@ vuc_task_start (VucTask *task, VucCallback callback, gpointer user_data, GDestro
     refuse_inside_callback (&error);
   else if (task->unlimited)
     error = NULL;
-  else if (g_hash_table_size (session->operations) >= session->options.max_operations)
+  else if (session->n_operations >= session->options.max_operations)
     vuc_fail (&error, VUC_ERROR_LIMIT, "%u operations are under way already, allowed are %u",
-              g_hash_table_size (session->operations), session->options.max_operations);
+              session->n_operations, session->options.max_operations);
   else if (session->queued_bytes >= session->options.max_queued_bytes)
     vuc_fail (&error, VUC_ERROR_LIMIT,
               "%" G_GSIZE_FORMAT " bytes wait to be sent already, allowed are %" G_GSIZE_FORMAT,
               session->queued_bytes, session->options.max_queued_bytes);
 
   g_hash_table_insert (session->operations, &task->number, task);
+  task->counts = error == NULL;
+  session->n_operations += task->counts;
   if (error != NULL)
     {
       finish_locked (session, task, error);
@@ -491,7 +493,14 @@ vuc_task_start (VucTask *task, VucCallback callback, gpointer user_data, GDestro
 
 /* --- Waiting and cancelling --- */
 
-/* Takes it out of the table, tells nobody, and frees it. */
+/* What was refused is not one of those that are under way. */
+static void
+forget_operation_locked (VucSession *session, VucTask *task)
+{
+  if (g_hash_table_remove (session->operations, &task->number))
+    session->n_operations -= task->counts;
+}
+
 static void
 dispose_of_operation (VucTask *task)
 {
@@ -532,7 +541,7 @@ vuc_task_wait (VucSession *session, VucOperation number, GError **error)
       if (!task->done)
         run_step_locked (session, task);
     }
-  g_hash_table_remove (session->operations, &number);
+  forget_operation_locked (session, task);
   ok = task->error == NULL;
   if (!ok)
     g_propagate_error (error, g_error_copy (task->error));
@@ -663,8 +672,7 @@ deliver_one (VucSession *session)
   if (task != NULL)
     {
       dequeue_locked (task);
-      if (task->number != 0)
-        g_hash_table_remove (session->operations, &task->number);
+      forget_operation_locked (session, task);
       /* The callback may take long: others may deliver the rest meanwhile. */
       if (session->finished.head != NULL)
         vuc_watch_offer_locked (session);
@@ -754,7 +762,7 @@ take_any_operation (VucSession *session)
           if (!task->done)
             vuc_task_give_up_locked (session, task, VUC_ERROR_DISCONNECTED);
           dequeue_locked (task);
-          g_hash_table_iter_remove (&iter);
+          forget_operation_locked (session, task);
           break;
         }
       task = NULL;
@@ -789,7 +797,7 @@ void
 vuc_session_get_load (VucSession *session, guint *operations, gsize *queued_bytes)
 {
   g_mutex_lock (&session->lock);
-  *operations = g_hash_table_size (session->operations);
+  *operations = session->n_operations;
   *queued_bytes = session->queued_bytes;
   g_mutex_unlock (&session->lock);
 }

@@ -60,6 +60,7 @@ struct _VucTask
   gint64 wake_at;   /* it sleeps until then; 0: it does not */
   gboolean waited;  /* a thread waits for it, and runs its steps */
   gboolean reads;   /* and that thread holds the reader role */
+  gboolean counts;  /* among the operations under way */
   gboolean running; /* a step is being run */
   gboolean done;
   GError *error; /* with done */
