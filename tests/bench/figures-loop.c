@@ -153,6 +153,7 @@ few_devices_read_4 (Subject *subject, guint count)
 #  endif
 #endif
 
+/* In bytes; 0 where the C library does not tell, or where a sanitizer has put its own in place. */
 static gsize
 used_heap (void)
 {
@@ -187,14 +188,16 @@ report_heap_per_device (const Placement *placement)
   double per_device;
   gsize before;
 
-#ifndef HAS_MALLINFO2
-  return;
-#endif
-
   /* What only the first device of a process needs. */
   fleet_open_idle (&first, 1, placement);
 
   before = used_heap ();
+  if (before == 0)
+    {
+      measure_skip (placement, "heap-per-device", "<=1.00", "the heap does not tell its size");
+      fleet_close (&first);
+      return;
+    }
   fleet_open_idle (&fleet, N_HEAP, placement);
   per_device = (double) (used_heap () - before) / N_HEAP;
   measure_report (placement, "heap-per-device", per_device / HEAP_BOUND, "<=1.00",

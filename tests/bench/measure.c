@@ -53,6 +53,13 @@ median (double *values, gsize n)
 }
 
 void
+measure_skip (const Placement *placement, const char *name, const char *bound, const char *why)
+{
+  printf ("BENCH %s - %s skipped - - %s (%s)\n", name, bound, placement->name, why);
+  fflush (stdout);
+}
+
+void
 measure_report (const Placement *placement,
                 const char *name,
                 double ratio,
@@ -91,8 +98,7 @@ measure (const Figure *figure, Subject *subject)
     hindrance = figure->setting->begin (subject);
   if (hindrance != NULL)
     {
-      printf ("BENCH %s - %s skipped - - %s (%s)\n", figure->name, bound, subject->placement->name,
-              hindrance);
+      measure_skip (subject->placement, figure->name, bound, hindrance);
       return;
     }
 

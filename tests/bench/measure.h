@@ -59,7 +59,13 @@ typedef struct
 
 void measure (const Figure *figure, Subject *subject);
 
-/* One line, as above; the ratio of two sizes or the like. */
+/* A line of what cannot be measured here, and why. */
+void measure_skip (const Placement *placement,
+                   const char *name,
+                   const char *bound,
+                   const char *why);
+
+/* A line; for the ratio of two sizes or the like. */
 void measure_report (const Placement *placement,
                      const char *name,
                      double ratio,
