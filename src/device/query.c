@@ -33,16 +33,18 @@ typedef struct
   guint16 command;
   guint32 index;
   guint32 argsz; /* the largest reply payload that is taken, in bytes */
-  guint8 *reply; /* argsz bytes, while the query is under way */
+  guint8 *reply; /* argsz bytes, among the replies, while the query is under way */
   VucFdSet fds;
   VucCall call;
 } Query;
 
-static Query *
-query_new (guint16 command, guint32 index, guint32 argsz)
+static void
+query_add (GArray *queries, guint16 command, guint32 index, guint32 argsz)
 {
-  Query *query = g_new (Query, 1);
+  Query *query;
 
+  g_array_set_size (queries, queries->len + 1);
+  query = &g_array_index (queries, Query, queries->len - 1);
   query->command = command;
   query->index = index;
   query->argsz = argsz;
@@ -62,18 +64,25 @@ query_new (guint16 command, guint32 index, guint32 argsz)
       query->call.request_size = VUC_IRQ_INFO_SIZE;
       query->call.reply_min = VUC_IRQ_INFO_SIZE;
     }
-  return query;
 }
 
 static void
-query_free (gpointer data)
+query_clear (gpointer data)
 {
   Query *query = data;
 
   vuc_call_clear (&query->call);
   vuc_fd_set_clear (&query->fds);
-  g_free (query->reply);
-  g_free (query);
+}
+
+/* Room for n, which are not moved then: calls are linked while they are under way. */
+static GArray *
+queries_new (guint n)
+{
+  GArray *queries = g_array_sized_new (FALSE, FALSE, sizeof (Query), n);
+
+  g_array_set_clear_func (queries, query_clear);
+  return queries;
 }
 
 static void
@@ -125,7 +134,7 @@ handle_region (VucQueries *queries, Query *query, GError **error)
                               "DEVICE_GET_REGION_INFO reply of region %u: argsz grew from %u to %u",
                               query->index, query->argsz, reply.argsz);
 
-  g_ptr_array_add (queries->again, query_new (query->command, query->index, reply.argsz));
+  query_add (queries->again, query->command, query->index, reply.argsz);
   return TRUE;
 }
 
@@ -170,47 +179,59 @@ use_answers (VucQueries *queries, GError **error)
 {
   for (guint i = 0; i < queries->n; i++)
     {
-      Query *query = queries->queries->pdata[queries->first + i];
+      Query *query = &g_array_index (queries->queries, Query, queries->first + i);
 
       if (!use_answer (queries, query, error))
         return FALSE;
-      g_clear_pointer (&query->reply, g_free);
     }
+  g_clear_pointer (&queries->replies, g_free);
   queries->first += queries->n;
   queries->n = 0;
   return TRUE;
 }
 
-static gboolean
-lend_reply_memory (Query *query, GError **error)
+/* As many as may be under way at a time; *memory: what their replies need. */
+static guint
+count_next (const VucQueries *queries, gsize *memory)
 {
-  query->reply = g_try_malloc (query->argsz);
-  if (query->reply == NULL)
-    return vuc_fail (error, VUC_ERROR_LIMIT, "no memory for a reply of %u bytes", query->argsz);
+  guint n = 0;
 
-  query->call.reply = query->reply;
-  query->call.reply_capacity = query->argsz;
-  return TRUE;
+  *memory = 0;
+  while (queries->first + n < queries->queries->len && n < MAX_BATCH)
+    {
+      gsize argsz = g_array_index (queries->queries, Query, queries->first + n).argsz;
+
+      if (n > 0 && *memory + argsz > VUC_LIMIT_RETRY_MEMORY)
+        break;
+      *memory += argsz;
+      n++;
+    }
+  return n;
 }
 
-/* As many as may be under way at a time. */
 static gboolean
 submit_more (VucQueries *queries, GError **error)
 {
-  GPtrArray *all = queries->queries;
-  g_autofree VucCall **calls = g_new (VucCall *, MIN (all->len - queries->first, MAX_BATCH));
-  gsize memory = 0;
+  g_autofree VucCall **calls = NULL;
+  gsize memory, used = 0;
 
-  while (queries->first + queries->n < all->len && queries->n < MAX_BATCH)
+  queries->n = count_next (queries, &memory);
+  queries->replies = g_try_malloc (memory);
+  if (queries->replies == NULL)
+    return vuc_fail (error, VUC_ERROR_LIMIT,
+                     "no memory for replies of %" G_GSIZE_FORMAT " bytes", memory);
+
+  calls = g_new (VucCall *, queries->n);
+  for (guint i = 0; i < queries->n; i++)
     {
-      Query *query = all->pdata[queries->first + queries->n];
+      Query *query = &g_array_index (queries->queries, Query, queries->first + i);
 
-      if (queries->n > 0 && memory + query->argsz > VUC_LIMIT_RETRY_MEMORY)
-        break;
-      if (!lend_reply_memory (query, error))
-        return FALSE;
-      memory += query->argsz;
-      calls[queries->n++] = &query->call;
+      query->reply = queries->replies + used;
+      query->call.reply = query->reply;
+      query->call.reply_capacity = query->argsz;
+      query->call.queue_link.data = query->call.task_link.data = &query->call;
+      used += query->argsz;
+      calls[i] = &query->call;
     }
   vuc_task_submit (queries->task, calls, queries->n);
   return TRUE;
@@ -222,25 +243,26 @@ vuc_queries_init (VucQueries *queries,
                   const VucSettings *settings,
                   VucShape *shape)
 {
-  GPtrArray *all = g_ptr_array_new_with_free_func (query_free);
+  GArray *all = queries_new (shape->info.num_regions + shape->info.num_irqs);
 
   for (guint32 i = 0; i < shape->info.num_regions; i++)
-    g_ptr_array_add (all, query_new (VUC_COMMAND_DEVICE_GET_REGION_INFO, i, FIRST_ARGSZ));
+    query_add (all, VUC_COMMAND_DEVICE_GET_REGION_INFO, i, FIRST_ARGSZ);
   for (guint32 i = 0; i < shape->info.num_irqs; i++)
-    g_ptr_array_add (all, query_new (VUC_COMMAND_DEVICE_GET_IRQ_INFO, i, VUC_IRQ_INFO_SIZE));
+    query_add (all, VUC_COMMAND_DEVICE_GET_IRQ_INFO, i, VUC_IRQ_INFO_SIZE);
 
   *queries = (VucQueries){ .task = task,
                            .settings = settings,
                            .shape = shape,
                            .queries = all,
-                           .again = g_ptr_array_new_with_free_func (query_free) };
+                           .again = queries_new (0) };
 }
 
 void
 vuc_queries_clear (VucQueries *queries)
 {
-  g_clear_pointer (&queries->queries, g_ptr_array_unref);
-  g_clear_pointer (&queries->again, g_ptr_array_unref);
+  g_clear_pointer (&queries->queries, g_array_unref);
+  g_clear_pointer (&queries->again, g_array_unref);
+  g_clear_pointer (&queries->replies, g_free);
 }
 
 VucTaskStatus
@@ -251,7 +273,7 @@ vuc_queries_step (VucQueries *queries, GError **error)
 
   if (queries->first == queries->queries->len && queries->again != NULL)
     {
-      g_ptr_array_unref (queries->queries);
+      g_array_unref (queries->queries);
       queries->queries = g_steal_pointer (&queries->again);
       queries->first = 0;
     }

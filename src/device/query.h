@@ -19,10 +19,11 @@ typedef struct
   const VucSettings *settings;
   VucShape *shape; /* info is filled in; the rest is filled by the queries */
 
-  GPtrArray *queries; /* all of this round */
-  GPtrArray *again;   /* for the next round; NULL in the last */
-  guint first;        /* of those under way */
+  GArray *queries; /* all of this round */
+  GArray *again;   /* for the next round; NULL in the last */
+  guint first;     /* of those under way */
   guint n;
+  guint8 *replies; /* of those */
 } VucQueries;
 
 /* Asks for everything; shape was allocated. */

@@ -10,6 +10,7 @@
  * but that task may ask anything; the first cause of a loss stays until another connection was made.
  */
 
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 static void
 lane_init (VucLane *lane, int socket, gboolean is_twin, guint32 max_message)
 {
+  memset (lane, 0, VUC_LANE_HEAD);
   lane->socket = socket;
   lane->is_twin = is_twin;
   vuc_framer_init (&lane->framer, max_message);
@@ -31,8 +33,9 @@ lane_init (VucLane *lane, int socket, gboolean is_twin, guint32 max_message)
 VucSession *
 vuc_session_new (const VucSessionOptions *options)
 {
-  VucSession *session = g_new0 (VucSession, 1);
+  VucSession *session = g_new (VucSession, 1);
 
+  memset (session, 0, VUC_SESSION_HEAD + VUC_LANE_HEAD);
   session->options = *options;
   g_mutex_init (&session->lock);
   g_cond_init (&session->released);
@@ -45,20 +48,30 @@ vuc_session_new (const VucSessionOptions *options)
   return session;
 }
 
+/* Takes the lock off: what is closed may be descriptors of the server's, too. */
 static void
-lane_close (VucLane *lane)
+lane_close_locked (VucSession *session, VucLane *lane)
 {
-  vuc_framer_clear (&lane->framer);
-  close (lane->socket);
+  int socket = lane->socket;
+  VucFdSet fds;
+
+  vuc_fd_set_init (&fds);
+  vuc_fd_set_move (&fds, &lane->framer.fds);
+  vuc_fd_set_move (&fds, &lane->framer.held);
+  memset (lane, 0, VUC_LANE_HEAD);
+  lane->socket = -1;
+
+  g_mutex_unlock (&session->lock);
+  vuc_fd_set_clear (&fds);
+  close (socket);
+  g_mutex_lock (&session->lock);
 }
 
-/* Closes the sockets of a connection that is dead and that nobody uses.  Takes the lock off: what is
- * closed may be descriptors of the server's, too. */
+/* Closes the sockets of a connection that is dead and that nobody uses. */
 static void
 close_lanes_locked (VucSession *session)
 {
   VucLane *twin;
-  VucLane lane;
 
   if (session->lane.socket < 0)
     return;
@@ -67,15 +80,11 @@ close_lanes_locked (VucSession *session)
     vuc_serving_release_locked (session, session->twin);
   vuc_outbox_clear_locked (session);
 
-  lane = session->lane;
+  lane_close_locked (session, &session->lane);
   twin = g_steal_pointer (&session->twin);
-  session->lane = (VucLane){ .socket = -1 };
-  g_mutex_unlock (&session->lock);
-  lane_close (&lane);
   if (twin != NULL)
-    lane_close (twin);
+    lane_close_locked (session, twin);
   g_free (twin);
-  g_mutex_lock (&session->lock);
 }
 
 void
@@ -138,8 +147,11 @@ vuc_session_open (VucSession *session, int socket, gboolean is_shared, GError **
     }
 
   lane_init (&session->lane, socket, FALSE, FIRST_MAX_MESSAGE);
-  vuc_pending_clear (&session->pending);
-  vuc_pending_init (&session->pending);
+  if (session->link_number > 0)
+    {
+      vuc_pending_clear (&session->pending);
+      vuc_pending_init (&session->pending);
+    }
   session->up = TRUE;
   session->is_shared = is_shared;
   session->link_number++;
@@ -159,7 +171,7 @@ vuc_session_set_negotiated (VucSession *session, guint32 max_message, int twin)
   session->lane.framer.max_size = max_message;
   if (twin >= 0)
     {
-      session->twin = g_new0 (VucLane, 1);
+      session->twin = g_new (VucLane, 1);
       lane_init (session->twin, twin, TRUE, max_message);
       if (!session->up)
         (void) shutdown (twin, SHUT_RDWR);

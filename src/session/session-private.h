@@ -30,8 +30,7 @@ typedef struct
   int socket; /* -1: there is none */
   gboolean is_twin;
 
-  /* Receiving: the reader's, and under the lock. */
-  VucFramer framer;
+  /* Receiving: the reader's, and under the lock; the framer is the last member. */
   VucCall *current;     /* whose reply the framer's message is; NULL: nobody's */
   gint64 message_began; /* g_get_monotonic_time() of an unfinished message; 0: none */
 
@@ -53,6 +52,8 @@ typedef struct
   gboolean ready;     /* there may be something to receive */
   gboolean held_back; /* what was received is not looked at before something else is done */
   guint32 watched_for; /* events for which it is in the epoll set; 0: it is not */
+
+  VucFramer framer;
 } VucLane;
 
 struct _VucSession
@@ -77,8 +78,7 @@ struct _VucSession
   gboolean send_ended;   /* the server reads no more: what is sent is dropped */
   gboolean serial;       /* one command at a time */
   VucPending pending;
-  VucLane lane;
-  VucLane *twin; /* NULL: none was agreed on */
+  VucLane *twin; /* NULL: none was agreed on; the main one is the last member */
 
   /* The reader role. */
   gboolean has_reader;
@@ -122,7 +122,13 @@ struct _VucSession
   gboolean watch_paused;  /* the sockets are not to be in the epoll set */
   gint64 resume_at;       /* paused with nobody reading: when they come back; else 0 */
   gint64 last_leave;      /* when a blocking reader left last */
+
+  VucLane lane;
 };
+
+/* What has to be zeroed of each. */
+#define VUC_LANE_HEAD    G_STRUCT_OFFSET (VucLane, framer)
+#define VUC_SESSION_HEAD G_STRUCT_OFFSET (VucSession, lane)
 
 /* --- session.c --- */
 

@@ -278,13 +278,12 @@ may_sleep_in_receive_locked (VucSession *session, const VucTask *task)
   VucLane *lane = &session->lane;
 
   if (task->number != 0 || session->twin != NULL || lane->blocked || session->outbox.head != NULL
-      || session->rest != NULL || session->send_ended || vuc_serving_has_answer (lane)
-      || !session->was_connected)
+      || session->rest != NULL || session->send_ended || vuc_serving_has_answer (lane))
     return FALSE;
   if (task->deadline != G_MAXINT64 && task->deadline - g_get_monotonic_time () < PATIENCE_US)
     return FALSE;
   if (!lane->patient)
-    vuc_socket_set_patience (lane->socket, PATIENCE_US);
+    vuc_socket_set_patience (lane->socket, session->is_shared, PATIENCE_US);
   lane->patient = TRUE;
   return TRUE;
 }

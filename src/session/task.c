@@ -356,7 +356,9 @@ vuc_task_submit (VucTask *task, VucCall *const *calls, gsize n)
     vuc_session_try_to_read_locked (session, task);
   else
     vuc_watch_hurry_locked (session);
-  if (task->waited || !vuc_session_is_delivering (session))
+  if (session->lane.blocked)
+    ; /* whoever reads goes on when there is room */
+  else if (task->waited || !vuc_session_is_delivering (session))
     vuc_outbox_flush_locked (session);
   else
     vuc_watch_offer_locked (session);

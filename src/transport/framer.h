@@ -62,7 +62,6 @@ typedef struct
   gboolean taking;
 
   /* Bytes received and not handed on: buffer[start…end). */
-  guint8 buffer[VUC_FRAMER_AHEAD];
   gsize start;
   gsize end;
 
@@ -74,6 +73,9 @@ typedef struct
   VucFdSet held;
   guint64 held_start;
   guint64 held_end;
+
+  /* The last, so that it need not be zeroed along with what it is part of. */
+  guint8 buffer[VUC_FRAMER_AHEAD];
 } VucFramer;
 
 void vuc_framer_init (VucFramer *framer, guint32 max_size);

@@ -151,10 +151,10 @@ vuc_socket_receive (int socket,
 }
 
 void
-vuc_socket_set_patience (int socket, gint64 us)
+vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 us)
 {
   struct timeval timeout = { .tv_sec = us / G_USEC_PER_SEC, .tv_usec = us % G_USEC_PER_SEC };
-  int flags = fcntl (socket, F_GETFL);
+  int flags = is_foreign ? fcntl (socket, F_GETFL) : O_NONBLOCK; /* as vuc_connect_path() makes it */
 
   (void) setsockopt (socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   if (flags >= 0 && (flags & O_NONBLOCK) != 0)

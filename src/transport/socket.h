@@ -49,7 +49,8 @@ VucIoStatus vuc_socket_receive (int socket,
                                 gsize *received,
                                 GError **error);
 
-/* How long a receive that sleeps may do so, in microseconds. */
-void vuc_socket_set_patience (int socket, gint64 us);
+/* How long a receive that sleeps may do so, in microseconds.  is_foreign: somebody else has made the
+ * socket, and may have set flags on it. */
+void vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 us);
 
 #endif /* VUC_SOCKET_H */
