@@ -61,6 +61,12 @@ short_deadline_ms (void)
   return runs_under_valgrind () ? 500 : 100;
 }
 
+guint
+patient_deadline_ms (void)
+{
+  return 5 * short_deadline_ms ();
+}
+
 VucConfig *
 config_with_timeout (guint ms)
 {

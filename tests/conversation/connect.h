@@ -35,6 +35,7 @@ void connect_and_expect (int fd, VucConfig *config, VucError code, const char *t
 /* A deadline that tests can wait for, yet long enough to connect; longer where all is slow:
  * under valgrind, with sanitizers. */
 guint short_deadline_ms (void);
+guint patient_deadline_ms (void); /* on a machine that is busy, too */
 gboolean runs_under_valgrind (void);
 
 /* A configuration with everything else at its default. */

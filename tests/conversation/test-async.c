@@ -197,13 +197,13 @@ static void
 it_tells_that_its_deadline_has_passed (gconstpointer row)
 {
   const Kind *kind = row;
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(Outcome) outcome = outcome_new ();
   g_autoptr(VucDevice) device = NULL;
   VucOperation operation;
 
-  vuc_config_set_long_timeout_ms (config, short_deadline_ms ());
+  vuc_config_set_long_timeout_ms (config, patient_deadline_ms ());
   script_handshake (server, &script_pci_device);
   script_expect_command (server, kind->command, kind->request);
   script_sign_of_life (server);

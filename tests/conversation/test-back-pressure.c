@@ -340,7 +340,7 @@ a_blocking_call_waits_for_room (void)
 static void
 a_blocking_call_does_not_wait_for_room_for_ever (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autofree guint8 *data = g_malloc0 (WRITE_SIZE);
   const gint64 start = g_get_monotonic_time ();

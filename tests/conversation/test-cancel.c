@@ -103,7 +103,7 @@ static void
 waiting_ends_at_the_deadline_of_the_operation (void)
 {
   const gint64 start = g_get_monotonic_time ();
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(GError) error = NULL;
   g_autoptr(VucDevice) device = NULL;

@@ -242,7 +242,7 @@ static void
 a_connection_that_fails_is_told_and_leaves_a_lost_device (gconstpointer data)
 {
   const FailureRow *row = data;
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(EventLog) events = event_log_new ();
   g_autoptr(Outcome) outcome = outcome_new ();
@@ -418,7 +418,7 @@ static void
 a_server_that_does_not_accept_is_not_waited_for (void)
 {
   g_autofree char *path = g_build_filename (harness_temp_dir (), "busy.sock", NULL);
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   const gint64 start = g_get_monotonic_time ();
   g_autoptr(Outcome) outcome = outcome_new ();
   g_autoptr(VucDevice) device = NULL;

@@ -174,7 +174,7 @@ a_close_is_told_as_a_loss (void)
 static void
 a_deadline_that_passes_is_told (void)
 {
-  const guint deadline = short_deadline_ms ();
+  const guint deadline = patient_deadline_ms ();
   g_autoptr(VucConfig) config = config_with_timeout (deadline);
   g_autoptr(ScriptServer) server = script_server_new ();
   Outcome *outcomes[3] = { outcome_new (), outcome_new (), outcome_new () };
@@ -211,28 +211,45 @@ a_deadline_that_passes_is_told (void)
 
 /* ---- While somebody calls ---- */
 
+#define N_ACCESSES 5000
+#define SLOW_MS    5 /* half of the time after which a call does not follow the one before */
+
+/* How often a call took so long that it counts as one of its own, on a machine that is busy. */
+static guint
+read_many (VucDevice *device)
+{
+  gint64 last = g_get_monotonic_time ();
+  guint n_slow = 0;
+
+  for (guint i = 0; i < N_ACCESSES; i++)
+    {
+      gint64 now;
+      guint32 value;
+
+      ck_assert (vuc_device_region_read (device, VUC_PCI_BAR0_REGION, 0, &value, 4, NULL));
+      now = g_get_monotonic_time ();
+      n_slow += now - last > SLOW_MS * 1000;
+      last = now;
+    }
+  return n_slow;
+}
+
+/* At most once in a thousand accesses; where calls do not follow each other it has to be. */
 static void
 the_loop_is_not_woken_while_blocking_calls_run (void)
 {
-  enum
-  {
-    N = 5000
-  };
   g_autoptr(DemoDevice) demo = demo_device_new ();
   g_autoptr(VucDevice) device = connect_to (demo_device_start (demo));
   g_autoptr(LoopThread) loop = NULL;
-  guint32 value;
-  guint before;
+  guint before, n_slow;
 
-  if (runs_under_valgrind ())
-    harness_skip ("under valgrind the accesses do not follow each other fast enough");
   loop = loop_thread_new ();
   attach (device, loop->context);
   loop_thread_settle (loop);
   before = loop_thread_count (loop);
-  for (guint i = 0; i < N; i++)
-    ck_assert (vuc_device_region_read (device, VUC_PCI_BAR0_REGION, 0, &value, 4, NULL));
-  ck_assert_uint_le (loop_thread_count (loop) - before, N / 1000);
+  n_slow = read_many (device);
+  harness_note ("%u accesses were slow", n_slow);
+  ck_assert_uint_le (loop_thread_count (loop) - before, N_ACCESSES / 1000 + 2 * n_slow);
   vuc_device_close (device);
   demo_device_stop (demo);
 }
@@ -332,7 +349,7 @@ the_descriptor_is_readable_when_there_is_something_to_do (void)
   VucOperation operations[4];
   int fd;
 
-  vuc_config_set_long_timeout_ms (config, short_deadline_ms ());
+  vuc_config_set_long_timeout_ms (config, patient_deadline_ms ());
   script_handshake (server, &script_pci_device);
   script_wait_for_sign (server);
   script_send (server, COMMAND);

@@ -415,7 +415,7 @@ static void
 an_attempt_has_a_deadline (void)
 {
   const gint64 start = g_get_monotonic_time ();
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(VucDevice) device = NULL;
 

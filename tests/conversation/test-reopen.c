@@ -360,11 +360,11 @@ a_reset_may_take_longer_than_connecting (void)
   g_autoptr(GError) error = NULL;
   g_autoptr(VucDevice) device = NULL;
 
-  vuc_config_set_timeout_ms (config, short_deadline_ms ());
+  vuc_config_set_timeout_ms (config, patient_deadline_ms ());
   script_device_that_hangs_up (server);
   script_handshake (server, &script_pci_device);
   script_expect_command (server, RESET, "");
-  script_delay_ms (server, 3 * short_deadline_ms () / 2);
+  script_delay_ms (server, 3 * patient_deadline_ms () / 2);
   script_reply (server, "");
   script_sign_of_life (server);
   device = connect_and_lose (server, config);

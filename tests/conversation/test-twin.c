@@ -224,7 +224,7 @@ ids_of_the_two_sockets_have_nothing_to_do_with_each_other (void)
 static void
 a_twin_that_talks_without_end_does_not_move_a_deadline (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(GError) error = NULL;
   g_autoptr(VucDevice) device = NULL;

@@ -16,7 +16,7 @@
 #include "harness/harness.h"
 #include "harness/script-device.h"
 
-#define LATE_MS 4000 /* far from the deadline, for machines that are busy */
+#define LATE_MS 4500 /* far from the deadline, for machines that are busy */
 
 static guint8 buffer[4];
 
@@ -228,7 +228,7 @@ static void
 a_late_reply_is_dropped (gconstpointer data)
 {
   const LateRow *row = data;
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(Outcome) outcome = outcome_new ();
   g_autoptr(VucDevice) device = NULL;
@@ -259,7 +259,7 @@ a_late_reply_is_dropped (gconstpointer data)
 static void
 a_late_replys_descriptors_are_closed (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(Outcome) outcome = outcome_new ();
   g_autoptr(VucDevice) device = NULL;
@@ -288,7 +288,7 @@ a_late_replys_descriptors_are_closed (void)
 static void
 a_reply_that_has_begun_when_its_deadline_passes_is_fatal (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   const gint64 start = g_get_monotonic_time ();
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(Outcome) outcome = outcome_new ();
@@ -347,7 +347,7 @@ a_server_that_owes_too_many_replies_to_what_was_cancelled_is_given_up (void)
 static void
 a_server_that_owes_too_many_overdue_replies_is_given_up (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(EventLog) events = event_log_new ();
   g_autoptr(VucDevice) device = NULL;
@@ -411,7 +411,7 @@ static void
 a_server_that_talks_without_end_holds_up_nothing (gconstpointer data)
 {
   const TalkRow *row = data;
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(GMainContext) context = g_main_context_new ();
   g_autoptr(GSource) other = g_timeout_source_new (1);
   g_autoptr(ScriptServer) server = script_server_new ();
