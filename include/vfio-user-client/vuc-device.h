@@ -36,8 +36,8 @@ VUC_API VucDevice *vuc_device_connect (const char *path, VucConfig *config, GErr
  * As vuc_device_connect(), on a socket that somebody else has connected.  Nothing else may use the
  * socket from now on.
  *
- * Errors: as for vuc_device_connect(); %VUC_ERROR_INVALID_ARGUMENT: not a UNIX stream socket;
- * %VUC_ERROR_CONNECT: not a connected one.
+ * Errors: as for vuc_device_connect(); %VUC_ERROR_INVALID_ARGUMENT: a socket, but not a UNIX stream
+ * socket; %VUC_ERROR_CONNECT: no socket, or not a connected one.
  *
  * Returns: (transfer full): the device, or %NULL with @error set.  Any thread.  Since 0.1.
  */
