@@ -352,13 +352,15 @@ end_quietly (Round *round)
   give_back_device (round);
 }
 
-/* It is closed while the actors go on. */
+/* It is closed while the actors go on; one may connect it again, and that may reset it. */
 static void
 end_by_closing (Round *round)
 {
+  stress_memory_upset_begin (&round->stress->memory);
   close_device (round);
   let_play (round, g_get_monotonic_time () + stress_random (&round->random, 3000));
   end_actors (round);
+  stress_memory_upset_end (&round->stress->memory);
   close_device (round);
   wait_until (round, all_is_told, "the end of operations of a closed device");
   check_events (round);
