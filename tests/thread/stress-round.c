@@ -136,11 +136,13 @@ end_loops (Round *round)
 
   g_atomic_int_set (&round->loops_end, 1);
   for (guint i = 0; i < stress->scenario->n_loops; i++)
-    {
-      g_main_context_wakeup (stress->contexts[i]);
-      g_thread_join (round->loops[i]);
-      g_clear_pointer (&stress->contexts[i], g_main_context_unref);
-    }
+    g_main_context_wakeup (stress->contexts[i]);
+  for (guint i = 0; i < stress->scenario->n_loops; i++)
+    g_thread_join (round->loops[i]);
+
+  /* A device that goes in one loop may have been in another's context. */
+  for (guint i = 0; i < stress->scenario->n_loops; i++)
+    g_clear_pointer (&stress->contexts[i], g_main_context_unref);
 }
 
 static gpointer
