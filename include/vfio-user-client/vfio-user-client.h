@@ -6,6 +6,7 @@
 
 #include <vfio-user-client/vuc-config.h>
 #include <vfio-user-client/vuc-device.h>
+#include <vfio-user-client/vuc-dma.h>
 #include <vfio-user-client/vuc-error.h>
 #include <vfio-user-client/vuc-io-fds.h>
 #include <vfio-user-client/vuc-irq.h>

@@ -36,6 +36,541 @@ typedef struct
  */
 VUC_API const VucIrqInfo *vuc_device_get_irq_info (VucDevice *device, guint32 irq);
 
+/*
+ * Interrupts (DEVICE_SET_IRQS).  An index has count interrupts, its sub-indexes: vectors, for MSI and
+ * MSI-X.  The server signals an interrupt's eventfd, or the caller does so itself (trigger).
+ *
+ * Checked before anything is sent: index, range, count, and the flags of the index.  A set that needs
+ * more descriptors than the server takes in one message goes as consecutive ranges; if one of them
+ * fails those before it are in force, and vuc_device_get_irq_state() tells.  For an index that has
+ * no interrupts nothing is sent.  A missing %VUC_IRQ_MASKABLE does not hinder masking: servers that
+ * can leave it out.
+ *
+ * Errors of all of them, unless said otherwise: %VUC_ERROR_INVALID_ARGUMENT (index, range, count),
+ * %VUC_ERROR_NOT_SUPPORTED (the index has no eventfds), %VUC_ERROR_LIMIT (the set cannot be sent),
+ * %VUC_ERROR_REMOTE, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED.
+ */
+
+/**
+ * vuc_device_set_irq_eventfds:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @fds: (array length=n_fds): an eventfd for each; they stay the caller's, and are duplicated
+ * @n_fds: how many, at least 1
+ *
+ * Arms interrupts: each eventfd is signalled when the device interrupts (EVENTFD, TRIGGER).  An
+ * interrupt that is armed already gets the new eventfd; so swapping one is one call.  The library
+ * remembers what is armed, and arms it again when the device is connected again.
+ *
+ * An index with %VUC_IRQ_NORESIZE cannot grow while it is armed (%VUC_ERROR_NOT_SUPPORTED: disable
+ * it, then arm the whole set), nor have more interrupts than the server takes descriptors in one
+ * message (%VUC_ERROR_LIMIT).
+ *
+ * Returns: whether all of them are armed.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_set_irq_eventfds (VucDevice *device,
+                                              guint32 irq,
+                                              guint32 start,
+                                              const int *fds,
+                                              guint n_fds,
+                                              GError **error);
+
+/**
+ * vuc_device_set_irq_eventfds_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_set_irq_eventfds(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_set_irq_eventfds_async (VucDevice *device,
+                                                        guint32 irq,
+                                                        guint32 start,
+                                                        const int *fds,
+                                                        guint n_fds,
+                                                        VucCallback callback,
+                                                        gpointer user_data,
+                                                        GDestroyNotify destroy);
+
+/**
+ * vuc_device_clear_irq_eventfds:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @count: how many, at least 1
+ *
+ * Disarms interrupts (EVENTFD, TRIGGER, without descriptors).  Some servers ignore this for a single
+ * interrupt other than 0, and an interrupt that is under way may still come.
+ *
+ * Returns: whether they are disarmed.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_clear_irq_eventfds (VucDevice *device,
+                                                guint32 irq,
+                                                guint32 start,
+                                                guint32 count,
+                                                GError **error);
+
+/**
+ * vuc_device_clear_irq_eventfds_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_clear_irq_eventfds(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_clear_irq_eventfds_async (VucDevice *device,
+                                                          guint32 irq,
+                                                          guint32 start,
+                                                          guint32 count,
+                                                          VucCallback callback,
+                                                          gpointer user_data,
+                                                          GDestroyNotify destroy);
+
+/**
+ * vuc_device_disable_irq:
+ * @irq: an interrupt index
+ *
+ * Disarms a whole index (NONE, TRIGGER, count 0).  Servers keep one array of eventfds for INTx, MSI
+ * and MSI-X: disable one kind before arming another.
+ *
+ * Returns: whether it is disabled.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_disable_irq (VucDevice *device, guint32 irq, GError **error);
+
+/**
+ * vuc_device_disable_irq_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_disable_irq(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_disable_irq_async (VucDevice *device,
+                                                   guint32 irq,
+                                                   VucCallback callback,
+                                                   gpointer user_data,
+                                                   GDestroyNotify destroy);
+
+/**
+ * vuc_device_set_irq_mask_eventfds:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @fds: (array length=n_fds) (nullable): an eventfd for each; they stay the caller's; %NULL takes
+ *   those that there are away
+ * @n_fds: how many interrupts, at least 1
+ *
+ * Lets the server mask interrupts when the caller signals these eventfds (EVENTFD, MASK).
+ *
+ * Returns: whether they are in force.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_set_irq_mask_eventfds (VucDevice *device,
+                                                   guint32 irq,
+                                                   guint32 start,
+                                                   const int *fds,
+                                                   guint n_fds,
+                                                   GError **error);
+
+/**
+ * vuc_device_set_irq_mask_eventfds_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_set_irq_mask_eventfds(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_set_irq_mask_eventfds_async (VucDevice *device,
+                                                             guint32 irq,
+                                                             guint32 start,
+                                                             const int *fds,
+                                                             guint n_fds,
+                                                             VucCallback callback,
+                                                             gpointer user_data,
+                                                             GDestroyNotify destroy);
+
+/**
+ * vuc_device_set_irq_unmask_eventfds:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @fds: (array length=n_fds) (nullable): an eventfd for each; they stay the caller's; %NULL takes
+ *   those that there are away
+ * @n_fds: how many interrupts, at least 1
+ *
+ * The same for unmasking (EVENTFD, UNMASK).
+ *
+ * Returns: whether they are in force.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_set_irq_unmask_eventfds (VucDevice *device,
+                                                     guint32 irq,
+                                                     guint32 start,
+                                                     const int *fds,
+                                                     guint n_fds,
+                                                     GError **error);
+
+/**
+ * vuc_device_set_irq_unmask_eventfds_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_set_irq_unmask_eventfds(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_set_irq_unmask_eventfds_async (VucDevice *device,
+                                                               guint32 irq,
+                                                               guint32 start,
+                                                               const int *fds,
+                                                               guint n_fds,
+                                                               VucCallback callback,
+                                                               gpointer user_data,
+                                                               GDestroyNotify destroy);
+
+/**
+ * vuc_device_mask_irqs:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @count: how many, at least 1
+ *
+ * Masks a range of interrupts (NONE, MASK).
+ *
+ * Returns: whether the server has done so.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_mask_irqs (VucDevice *device,
+                                       guint32 irq,
+                                       guint32 start,
+                                       guint32 count,
+                                       GError **error);
+
+/**
+ * vuc_device_mask_irqs_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_mask_irqs(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_mask_irqs_async (VucDevice *device,
+                                                 guint32 irq,
+                                                 guint32 start,
+                                                 guint32 count,
+                                                 VucCallback callback,
+                                                 gpointer user_data,
+                                                 GDestroyNotify destroy);
+
+/**
+ * vuc_device_mask_irqs_where:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @where: (array length=count): 1 for each interrupt that is meant, 0 for the others
+ * @count: how many, at least 1
+ *
+ * Masks some interrupts of a range (BOOL, MASK).  Servers are known that take all of the range.
+ *
+ * Returns: whether the server has done so.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_mask_irqs_where (VucDevice *device,
+                                             guint32 irq,
+                                             guint32 start,
+                                             const guint8 *where,
+                                             guint32 count,
+                                             GError **error);
+
+/**
+ * vuc_device_mask_irqs_where_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_mask_irqs_where(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_mask_irqs_where_async (VucDevice *device,
+                                                       guint32 irq,
+                                                       guint32 start,
+                                                       const guint8 *where,
+                                                       guint32 count,
+                                                       VucCallback callback,
+                                                       gpointer user_data,
+                                                       GDestroyNotify destroy);
+
+/**
+ * vuc_device_unmask_irqs:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @count: how many, at least 1
+ *
+ * Unmasks a range of interrupts (NONE, UNMASK).
+ *
+ * Returns: whether the server has done so.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_unmask_irqs (VucDevice *device,
+                                         guint32 irq,
+                                         guint32 start,
+                                         guint32 count,
+                                         GError **error);
+
+/**
+ * vuc_device_unmask_irqs_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_unmask_irqs(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_unmask_irqs_async (VucDevice *device,
+                                                   guint32 irq,
+                                                   guint32 start,
+                                                   guint32 count,
+                                                   VucCallback callback,
+                                                   gpointer user_data,
+                                                   GDestroyNotify destroy);
+
+/**
+ * vuc_device_unmask_irqs_where:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @where: (array length=count): 1 for each interrupt that is meant, 0 for the others
+ * @count: how many, at least 1
+ *
+ * Unmasks some interrupts of a range (BOOL, UNMASK).  Servers are known that take all of the range.
+ *
+ * Returns: whether the server has done so.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_unmask_irqs_where (VucDevice *device,
+                                               guint32 irq,
+                                               guint32 start,
+                                               const guint8 *where,
+                                               guint32 count,
+                                               GError **error);
+
+/**
+ * vuc_device_unmask_irqs_where_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_unmask_irqs_where(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_unmask_irqs_where_async (VucDevice *device,
+                                                         guint32 irq,
+                                                         guint32 start,
+                                                         const guint8 *where,
+                                                         guint32 count,
+                                                         VucCallback callback,
+                                                         gpointer user_data,
+                                                         GDestroyNotify destroy);
+
+/**
+ * vuc_device_trigger_irqs:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @count: how many, at least 1
+ *
+ * Fires a range of interrupts (NONE, TRIGGER).  The eventfds of those that are armed are signalled, as if
+ * the device had interrupted.
+ *
+ * Returns: whether the server has done so.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_trigger_irqs (VucDevice *device,
+                                          guint32 irq,
+                                          guint32 start,
+                                          guint32 count,
+                                          GError **error);
+
+/**
+ * vuc_device_trigger_irqs_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_trigger_irqs(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_trigger_irqs_async (VucDevice *device,
+                                                    guint32 irq,
+                                                    guint32 start,
+                                                    guint32 count,
+                                                    VucCallback callback,
+                                                    gpointer user_data,
+                                                    GDestroyNotify destroy);
+
+/**
+ * vuc_device_trigger_irqs_where:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @where: (array length=count): 1 for each interrupt that is meant, 0 for the others
+ * @count: how many, at least 1
+ *
+ * Fires some interrupts of a range (BOOL, TRIGGER).
+ *
+ * Returns: whether the server has done so.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_trigger_irqs_where (VucDevice *device,
+                                                guint32 irq,
+                                                guint32 start,
+                                                const guint8 *where,
+                                                guint32 count,
+                                                GError **error);
+
+/**
+ * vuc_device_trigger_irqs_where_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_trigger_irqs_where(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_trigger_irqs_where_async (VucDevice *device,
+                                                          guint32 irq,
+                                                          guint32 start,
+                                                          const guint8 *where,
+                                                          guint32 count,
+                                                          VucCallback callback,
+                                                          gpointer user_data,
+                                                          GDestroyNotify destroy);
+
+/**
+ * VucIrqSetFlags:
+ *
+ * VFIO_IRQ_SET_*, for vuc_device_set_irqs().  Since 0.1.
+ */
+typedef enum
+{
+  VUC_IRQ_SET_DATA_NONE = 1 << 0,
+  VUC_IRQ_SET_DATA_BOOL = 1 << 1,
+  VUC_IRQ_SET_DATA_EVENTFD = 1 << 2,
+  VUC_IRQ_SET_ACTION_MASK = 1 << 3,
+  VUC_IRQ_SET_ACTION_UNMASK = 1 << 4,
+  VUC_IRQ_SET_ACTION_TRIGGER = 1 << 5
+} VucIrqSetFlags;
+
+/**
+ * vuc_device_set_irqs:
+ * @irq: an interrupt index
+ * @flags: one VUC_IRQ_SET_DATA_ and one VUC_IRQ_SET_ACTION_ of #VucIrqSetFlags
+ * @start: the first interrupt
+ * @count: how many
+ * @where: (array length=count) (nullable): with %VUC_IRQ_SET_DATA_BOOL
+ * @fds: (array length=n_fds) (nullable): with %VUC_IRQ_SET_DATA_EVENTFD
+ * @n_fds: 0 or @count
+ *
+ * The raw form: one message as it is said here, for what the functions above do not do.  Only the
+ * index is checked, and that flags, @where and @n_fds go together; what it arms is not remembered.
+ *
+ * Returns: whether the server has done so.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_set_irqs (VucDevice *device,
+                                      guint32 irq,
+                                      guint32 flags,
+                                      guint32 start,
+                                      guint32 count,
+                                      const guint8 *where,
+                                      const int *fds,
+                                      guint n_fds,
+                                      GError **error);
+
+/**
+ * vuc_device_set_irqs_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_set_irqs(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_set_irqs_async (VucDevice *device,
+                                                guint32 irq,
+                                                guint32 flags,
+                                                guint32 start,
+                                                guint32 count,
+                                                const guint8 *where,
+                                                const int *fds,
+                                                guint n_fds,
+                                                VucCallback callback,
+                                                gpointer user_data,
+                                                GDestroyNotify destroy);
+
+/**
+ * VucIrqState:
+ * @VUC_IRQ_DISARMED: no eventfd
+ * @VUC_IRQ_ARMED: the server has the eventfd
+ * @VUC_IRQ_UNKNOWN: a change was asked for, and the server did not say what became of it
+ *
+ * Since 0.1.
+ */
+typedef enum
+{
+  VUC_IRQ_DISARMED,
+  VUC_IRQ_ARMED,
+  VUC_IRQ_UNKNOWN
+} VucIrqState;
+
+/**
+ * vuc_device_get_irq_state:
+ * @irq: an interrupt index
+ * @sub_index: an interrupt of it
+ *
+ * Returns: what is known of an interrupt; %VUC_IRQ_DISARMED if there is none.  Asks the server
+ * nothing.  Any thread.  Since 0.1.
+ */
+VUC_API VucIrqState vuc_device_get_irq_state (VucDevice *device, guint32 irq, guint32 sub_index);
+
+/**
+ * VucIrqFunc:
+ * @irq: the interrupt index
+ * @sub_index: which interrupt of it
+ * @count: how often it was signalled since the last call
+ *
+ * An interrupt came.  Runs where the callbacks of operations run, and may call anything.  Since 0.1.
+ */
+typedef void (*VucIrqFunc) (VucDevice *device,
+                            guint32 irq,
+                            guint32 sub_index,
+                            guint64 count,
+                            gpointer user_data);
+
+/**
+ * vuc_device_watch_irq:
+ * @irq: an interrupt index
+ * @start: the first interrupt
+ * @count: how many, at least 1
+ * @func: told of each that comes
+ * @destroy: (nullable): frees @user_data, once @func will not be called any more
+ *
+ * For callers that have no irqfd: the library makes the eventfds, arms the interrupts with them as by
+ * vuc_device_set_irq_eventfds(), and calls @func from the context that the device is attached to, or
+ * from vuc_device_process().  The server shares these eventfds; nothing that it does to them can make
+ * the library wait.  One function for each index: a second call replaces the first, and so does any
+ * other call that arms interrupts of this index.
+ *
+ * Returns: whether they are armed.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_watch_irq (VucDevice *device,
+                                       guint32 irq,
+                                       guint32 start,
+                                       guint32 count,
+                                       VucIrqFunc func,
+                                       gpointer user_data,
+                                       GDestroyNotify destroy,
+                                       GError **error);
+
+/**
+ * vuc_device_unwatch_irq:
+ * @irq: an interrupt index
+ *
+ * Undoes vuc_device_watch_irq() and disables the index.
+ *
+ * Returns: whether the server has disabled it; the function is not called any more in any case.
+ * Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_unwatch_irq (VucDevice *device, guint32 irq, GError **error);
+
 G_END_DECLS
 
 #endif /* VUC_IRQ_H */
