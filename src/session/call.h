@@ -35,6 +35,8 @@ typedef struct
   gsize request_size;
   const void *request_data; /* the rest of the payload, sent from where it is */
   gsize request_data_size;
+  const int *request_fds; /* sent with the first byte; the caller's */
+  guint n_request_fds;
 
   /* Where the payload of a success reply goes: first reply, then reply_data.  More than both hold,
    * or less than reply_min, is a broken reply. */

@@ -38,6 +38,8 @@ typedef struct
 {
   VucCall *calls[BATCH_CALLS];
   gsize n_calls;
+  const int *fds; /* of the first call, which is alone then */
+  guint n_fds;
   struct iovec iov[BATCH_CALLS * IOVS_PER_CALL];
   int n_iov;
 } Batch;
@@ -193,13 +195,22 @@ fill_batch_locked (VucSession *session, Batch *batch)
 
   batch->n_calls = 0;
   batch->n_iov = 0;
+  batch->n_fds = 0;
   for (GList *link = session->outbox.head; link != NULL && batch->n_calls < max_calls;
        link = link->next)
     {
       VucCall *call = link->data;
 
-      if (batch->n_calls > 0 && size + message_size (call) > BATCH_SIZE)
+      /* Descriptors go with the first byte of a send, and are the message's that begins there. */
+      if (batch->n_calls > 0
+          && (size + message_size (call) > BATCH_SIZE || call->n_request_fds > 0
+              || batch->n_fds > 0))
         break;
+      if (call->n_request_fds > 0 && session->head_sent == 0)
+        {
+          batch->fds = call->request_fds;
+          batch->n_fds = call->n_request_fds;
+        }
 
       add_piece (batch, call->head, VUC_HEADER_SIZE + call->request_size, &skip);
       add_piece (batch, call->request_data, call->request_data_size, &skip);
@@ -226,7 +237,7 @@ trace_batch_locked (VucSession *session, const Batch *batch)
       g_byte_array_append (bytes, call->head, (guint) (VUC_HEADER_SIZE + call->request_size));
       g_byte_array_append (bytes, call->request_data,
                            (guint) MIN (call->request_data_size, VUC_TRACE_SIZE - bytes->len));
-      vuc_session_trace_locked (session, TRUE, bytes, 0);
+      vuc_session_trace_locked (session, TRUE, bytes, call->n_request_fds);
     }
 }
 
@@ -348,7 +359,8 @@ send_batch_locked (VucSession *session, Batch *batch)
     trace_batch_locked (session, batch);
 
   g_mutex_unlock (&session->lock);
-  status = vuc_socket_send (session->lane.socket, batch->iov, batch->n_iov, NULL, 0, &sent, &error);
+  status = vuc_socket_send (session->lane.socket, batch->iov, batch->n_iov, batch->fds, batch->n_fds,
+                            &sent, &error);
   g_mutex_lock (&session->lock);
 
   settle_batch_locked (session, batch, sent);
