@@ -234,12 +234,16 @@ note_unfinished (VucLane *lane)
     lane->message_began = g_get_monotonic_time ();
 }
 
+/* The same goes for an answer that it does not read. */
 static gint64
 message_deadline (const VucSession *session, const VucLane *lane)
 {
-  if (lane == NULL || lane->message_began == 0)
+  gint64 began;
+
+  if (lane == NULL)
     return G_MAXINT64;
-  return lane->message_began + session->options.timeout_ms * (gint64) 1000;
+  began = vuc_serving_has_answer (lane) ? lane->answer_blocked : lane->message_began;
+  return began != 0 ? began + session->options.timeout_ms * (gint64) 1000 : G_MAXINT64;
 }
 
 gint64
@@ -255,9 +259,15 @@ vuc_inbox_end_unfinished_locked (VucSession *session)
 
   if (deadline == G_MAXINT64 || g_get_monotonic_time () < deadline)
     return FALSE;
-  vuc_session_die_of_protocol_locked (session,
-                                      "a message from the server stayed unfinished for %u ms",
-                                      session->options.timeout_ms);
+  if (vuc_serving_has_answer (&session->lane)
+      || (session->twin != NULL && vuc_serving_has_answer (session->twin)))
+    vuc_session_die_of_protocol_locked (
+      session, "the server did not read the answer to its command for %u ms",
+      session->options.timeout_ms);
+  else
+    vuc_session_die_of_protocol_locked (session,
+                                        "a message from the server stayed unfinished for %u ms",
+                                        session->options.timeout_ms);
   return TRUE;
 }
 
@@ -391,6 +401,7 @@ receive_locked (VucSession *session,
 
   if (pinned != NULL)
     pinned->receiving = TRUE;
+  lane->busy = lane->serving == VUC_SERVING_DATA;
   g_mutex_unlock (&session->lock);
   status = vuc_socket_receive (lane->socket, sleeps, iov, n_iov, fds, received, error);
   g_mutex_lock (&session->lock);
@@ -399,6 +410,9 @@ receive_locked (VucSession *session,
       pinned->receiving = FALSE;
       vuc_call_unpinned_locked (session, pinned);
     }
+  if (lane->busy)
+    vuc_session_released_locked (session);
+  lane->busy = FALSE;
 
   /* The kernel returns less than was asked for where there is no more, or after descriptors. */
   *filled = *received == wanted || fds->count > 0;

@@ -245,6 +245,20 @@ vuc_session_get_peer (VucSession *session, struct ucred *credentials, GError **e
   return ok || vuc_fail (error, VUC_ERROR_DISCONNECTED, "the device was never connected");
 }
 
+gboolean
+vuc_session_is_overdue (VucSession *session, guint64 link_number, guint16 id, guint64 serial)
+{
+  const VucPendingSlot *slot;
+  gboolean is_overdue;
+
+  g_mutex_lock (&session->lock);
+  slot = vuc_pending_find (&session->pending, id);
+  is_overdue = session->up && session->link_number == link_number && slot != NULL
+               && slot->serial == serial;
+  g_mutex_unlock (&session->lock);
+  return is_overdue;
+}
+
 void
 vuc_session_set_serial (VucSession *session, gboolean serial)
 {

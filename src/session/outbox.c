@@ -297,33 +297,26 @@ handle_send_failure_locked (VucSession *session, VucLane *lane, VucIoStatus stat
 static void
 send_answer_locked (VucSession *session, VucLane *lane)
 {
-  const VucServed *served = &lane->served;
-  gsize data_size = served->error == 0 ? served->reply_data_size : 0;
-  struct iovec iov[2];
-  int n_iov = 0;
+  struct iovec iov[BATCH_CALLS];
+  int n_iov;
+  gsize size = vuc_serving_get_answer (lane, iov, G_N_ELEMENTS (iov), &n_iov);
   g_autoptr (GError) error = NULL;
   VucIoStatus status;
   gsize sent = 0;
 
-  if (lane->answer_sent < lane->answer_size)
-    iov[n_iov++] = (struct iovec){ lane->answer + lane->answer_sent,
-                                   lane->answer_size - lane->answer_sent };
-  if (data_size > 0)
-    {
-      gsize skip = lane->answer_sent - MIN (lane->answer_sent, lane->answer_size);
-
-      iov[n_iov++]
-        = (struct iovec){ (guint8 *) served->reply_data + skip, data_size - skip };
-    }
-
+  lane->busy = TRUE;
   g_mutex_unlock (&session->lock);
   status = vuc_socket_send (lane->socket, iov, n_iov, NULL, 0, &sent, &error);
   g_mutex_lock (&session->lock);
+  lane->busy = FALSE;
+  vuc_session_released_locked (session);
 
   lane->answer_sent += sent;
+  if (status == VUC_IO_AGAIN && lane->answer_blocked == 0)
+    lane->answer_blocked = g_get_monotonic_time ();
   if (status != VUC_IO_DONE)
     handle_send_failure_locked (session, lane, status, g_steal_pointer (&error));
-  else if (lane->answer_sent == lane->answer_size + data_size)
+  else if (lane->answer_sent == size)
     vuc_serving_release_locked (session, lane);
 }
 

@@ -11,13 +11,16 @@
  *   end         all is there.  Says what to answer
  *   release     the answer was sent, or never will be: what it was sent from is not needed any more.
  *               Called once for each command whose begin was called
+ *   uses        whether a command that was begun touches what vuc_session_revoke() was asked for
  *
- * Called by the thread that reads, with no lock held, one command of a socket at a time.  None of
- * them may wait for the server.
+ * Called by the thread that reads, with no lock held, one command of a socket at a time; but for
+ * uses, which only looks, and is called with the lock held.  None of them may wait for the server.
  */
 
 #ifndef VUC_SERVICE_H
 #define VUC_SERVICE_H
+
+#include <sys/uio.h>
 
 #include "wire/header.h"
 
@@ -31,12 +34,13 @@ typedef struct
   gsize data_size; /* bytes of payload behind the fixed part */
 
   /* Set by begin or end. */
-  int error;  /* an errno: the answer is that and nothing else; data is thrown away */
-  void *data; /* by begin: room for data_size bytes; NULL throws them away */
+  int error; /* an errno: the answer is that and nothing else; data is thrown away */
+  const struct iovec *places; /* by begin: room for data_size bytes; none: they are thrown away */
+  guint n_places;
   guint8 reply[VUC_SERVICE_FIXED_SIZE];
   gsize reply_size;
-  const void *reply_data;
-  gsize reply_data_size;
+  const struct iovec *reply_data;
+  guint n_reply_data;
 
   gpointer user_data; /* the service's own, from begin to release */
 } VucServed;
@@ -47,6 +51,7 @@ typedef struct
   void (*begin) (VucServed *served, gpointer service_data);
   void (*end) (VucServed *served, gpointer service_data);
   void (*release) (VucServed *served, gpointer service_data);
+  gboolean (*uses) (const VucServed *served, gconstpointer what);
 } VucService;
 
 #endif /* VUC_SERVICE_H */

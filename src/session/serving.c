@@ -50,6 +50,8 @@ vuc_serving_begin_locked (VucSession *session, VucLane *lane)
 
   *served = (VucServed){ .header = lane->framer.header };
   lane->begun = FALSE;
+  lane->n_taken = 0;
+  lane->n_served++;
   fixed_size = fixed_size_of (session, served->header.command);
   if (fixed_size == 0)
     served->error = ENOTSUP;
@@ -66,24 +68,51 @@ vuc_serving_begin_locked (VucSession *session, VucLane *lane)
   vuc_framer_take (&lane->framer, &(struct iovec){ served->fixed, fixed_size }, 1);
 }
 
+/* Calls one of the service's functions. */
+static void
+call_service_locked (VucSession *session,
+                     VucLane *lane,
+                     void (*function) (VucServed *served, gpointer service_data))
+{
+  lane->busy = TRUE;
+  g_mutex_unlock (&session->lock);
+  function (&lane->served, session->options.service_data);
+  g_mutex_lock (&session->lock);
+  lane->busy = FALSE;
+  vuc_session_released_locked (session);
+}
+
+/* The next of the places, or nowhere for all the rest. */
+static void
+take_next (VucLane *lane)
+{
+  const VucServed *served = &lane->served;
+  guint n = MIN (served->n_places - lane->n_taken, VUC_FRAMER_PLACES);
+
+  if (served->error != 0 || n == 0)
+    {
+      vuc_inbox_throw_away (lane);
+      return;
+    }
+  vuc_framer_take (&lane->framer, served->places + lane->n_taken, (int) n);
+  lane->n_taken += n;
+}
+
 gboolean
 vuc_serving_taken_locked (VucSession *session, VucLane *lane)
 {
-  VucServed *served = &lane->served;
-
-  if (lane->serving == VUC_SERVING_DATA)
-    return TRUE;
-
-  served->data_size = lane->framer.left;
-  lane->serving = VUC_SERVING_DATA;
-  lane->begun = TRUE;
-  g_mutex_unlock (&session->lock);
-  session->options.service->begin (served, session->options.service_data);
-  g_mutex_lock (&session->lock);
-
-  vuc_framer_take (&lane->framer,
-                   &(struct iovec){ served->error == 0 ? served->data : NULL, served->data_size },
-                   1);
+  if (lane->serving == VUC_SERVING_FIXED)
+    {
+      lane->served.data_size = lane->framer.left;
+      lane->serving = VUC_SERVING_DATA;
+      lane->begun = TRUE;
+      call_service_locked (session, lane, session->options.service->begin);
+    }
+  else if (lane->framer.left == 0)
+    {
+      return TRUE;
+    }
+  take_next (lane);
   return FALSE;
 }
 
@@ -100,7 +129,10 @@ fill_answer (VucLane *lane)
 
   lane->answer_size = VUC_HEADER_SIZE + (is_error ? 0 : served->reply_size);
   lane->answer_sent = 0;
-  header.size = (guint32) (lane->answer_size + (is_error ? 0 : served->reply_data_size));
+  lane->answer_blocked = 0;
+  header.size = (guint32) lane->answer_size;
+  for (guint i = 0; !is_error && i < served->n_reply_data; i++)
+    header.size += (guint32) served->reply_data[i].iov_len;
   vuc_header_encode (&header, lane->answer);
   if (!is_error)
     memcpy (lane->answer + VUC_HEADER_SIZE, served->reply, served->reply_size);
@@ -112,17 +144,40 @@ vuc_serving_end_locked (VucSession *session, VucLane *lane)
   VucServed *served = &lane->served;
 
   if (lane->begun && served->error == 0)
-    {
-      g_mutex_unlock (&session->lock);
-      session->options.service->end (served, session->options.service_data);
-      g_mutex_lock (&session->lock);
-    }
+    call_service_locked (session, lane, session->options.service->end);
 
   lane->serving = VUC_SERVING_ANSWER;
   if (served->header.no_reply || !session->up)
     vuc_serving_release_locked (session, lane);
   else
     fill_answer (lane);
+}
+
+/* Appends what lies behind the first *skip bytes of a piece; its whole size. */
+static gsize
+add_piece (const void *data, gsize size, gsize *skip, struct iovec *iov, int max_iov, int *n_iov)
+{
+  gsize skipped = MIN (*skip, size);
+
+  *skip -= skipped;
+  if (size > skipped && *n_iov < max_iov)
+    iov[(*n_iov)++] = (struct iovec){ (guint8 *) data + skipped, size - skipped };
+  return size;
+}
+
+gsize
+vuc_serving_get_answer (const VucLane *lane, struct iovec *iov, int max_iov, int *n_iov)
+{
+  const VucServed *served = &lane->served;
+  gsize skip = lane->answer_sent;
+  gsize size;
+
+  *n_iov = 0;
+  size = add_piece (lane->answer, lane->answer_size, &skip, iov, max_iov, n_iov);
+  for (guint i = 0; served->error == 0 && i < served->n_reply_data; i++)
+    size += add_piece (served->reply_data[i].iov_base, served->reply_data[i].iov_len, &skip, iov,
+                       max_iov, n_iov);
+  return size;
 }
 
 gboolean
@@ -139,9 +194,72 @@ vuc_serving_release_locked (VucSession *session, VucLane *lane)
 
   lane->serving = VUC_SERVING_NOTHING;
   lane->begun = FALSE;
+  g_clear_pointer (&lane->answer_copy, g_free);
   if (!begun)
     return;
   g_mutex_unlock (&session->lock);
   session->options.service->release (&served, session->options.service_data);
   g_mutex_lock (&session->lock);
+}
+
+/* --- Revoking --- */
+
+/* The rest of the answer moves to memory of our own. */
+static void
+copy_answer_locked (VucLane *lane)
+{
+  VucServed *served = &lane->served;
+  gsize skip = lane->answer_sent - MIN (lane->answer_sent, lane->answer_size);
+  gsize size = 0;
+
+  for (guint i = 0; i < served->n_reply_data; i++)
+    size += served->reply_data[i].iov_len;
+  lane->answer_copy = g_malloc (size);
+  for (guint i = 0, done = 0; i < served->n_reply_data; i++)
+    {
+      const struct iovec *piece = &served->reply_data[i];
+      gsize skipped = MIN (skip, piece->iov_len);
+
+      /* What was sent already need not be looked at again. */
+      memcpy (lane->answer_copy + done + skipped, (const guint8 *) piece->iov_base + skipped,
+              piece->iov_len - skipped);
+      skip -= skipped;
+      done += (guint) piece->iov_len;
+    }
+  lane->copied = (struct iovec){ lane->answer_copy, size };
+  served->reply_data = &lane->copied;
+  served->n_reply_data = 1;
+}
+
+static void
+revoke_on_lane_locked (VucSession *session, VucLane *lane, gconstpointer what)
+{
+  guint64 number = lane->n_served;
+
+  /* The next one does not find it any more. */
+  while (lane->busy && lane->begun && lane->n_served == number)
+    vuc_session_await_release_locked (session);
+  if (!lane->begun || lane->n_served != number || lane->answer_copy != NULL
+      || !session->options.service->uses (&lane->served, what))
+    return;
+
+  if (lane->serving == VUC_SERVING_DATA)
+    {
+      lane->served.error = EFAULT;
+      vuc_framer_forget_places (&lane->framer);
+    }
+  else if (lane->serving == VUC_SERVING_ANSWER && lane->served.error == 0)
+    {
+      copy_answer_locked (lane);
+    }
+}
+
+void
+vuc_session_revoke (VucSession *session, gconstpointer what)
+{
+  g_mutex_lock (&session->lock);
+  revoke_on_lane_locked (session, &session->lane, what);
+  if (session->twin != NULL)
+    revoke_on_lane_locked (session, session->twin, what);
+  g_mutex_unlock (&session->lock);
 }

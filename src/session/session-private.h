@@ -43,7 +43,13 @@ typedef struct
     VUC_SERVING_DATA,  /* the rest is */
     VUC_SERVING_ANSWER /* the answer is being sent; nothing more is read meanwhile */
   } serving;
-  gboolean begun; /* the service's begin was called: it is owed a release */
+  gboolean begun;        /* the service's begin was called: it is owed a release */
+  gboolean busy;         /* pinned: a thread is in the service, or in a system call with its memory */
+  guint64 n_served;      /* how many there were */
+  guint n_taken;         /* places that were handed to the framer */
+  guint8 *answer_copy;   /* instead of the service's memory, if that was revoked */
+  struct iovec copied;   /* that */
+  gint64 answer_blocked; /* g_get_monotonic_time() when its answer found no room first; 0: it did */
   guint8 answer[VUC_HEADER_SIZE + VUC_SERVICE_FIXED_SIZE];
   gsize answer_size;  /* of these */
   gsize answer_sent;  /* of these and the data behind them */
@@ -251,6 +257,9 @@ gboolean vuc_serving_taken_locked (VucSession *session, VucLane *lane);
 
 /* The message is complete: the answer is queued. */
 void vuc_serving_end_locked (VucSession *session, VucLane *lane);
+
+/* How many bytes the answer has, and the pieces of it that were not sent yet. */
+gsize vuc_serving_get_answer (const VucLane *lane, struct iovec *iov, int max_iov, int *n_iov);
 
 /* Whether an answer waits to be sent, or is being sent. */
 gboolean vuc_serving_has_answer (const VucLane *lane);

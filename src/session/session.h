@@ -98,6 +98,16 @@ gboolean vuc_session_get_peer (VucSession *session, struct ucred *credentials, G
  * command: one command of ours at a time. */
 void vuc_session_set_serial (VucSession *session, gboolean serial);
 
+/* What the service is asked whether it uses it is not touched any more when this returns: the rest of
+ * what comes goes nowhere, the rest of an answer is copied.  New commands must not find it already. */
+void vuc_session_revoke (VucSession *session, gconstpointer what);
+
+/* Whether the reply to a call that nobody waits for any more is still due. */
+gboolean vuc_session_is_overdue (VucSession *session,
+                                 guint64 link_number,
+                                 guint16 id,
+                                 guint64 serial);
+
 /* --- The loop (watch.c, loop.c) --- */
 
 /* The epoll descriptor, made by the first call; -1 with error set. */

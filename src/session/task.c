@@ -411,6 +411,13 @@ refuse_inside_callback (GError **error)
                    "the server cannot be asked from inside a callback of the library");
 }
 
+static void
+settle (VucTask *task, GError **error)
+{
+  if (task->settle != NULL)
+    task->settle (task, error);
+}
+
 gboolean
 vuc_task_run (VucTask *task, GError **error)
 {
@@ -425,23 +432,23 @@ vuc_task_run (VucTask *task, GError **error)
       GError *failure = NULL;
       gboolean is_over;
 
-      if (task->step (task, &failure) == VUC_TASK_ENDS)
+      is_over = task->step (task, &failure) == VUC_TASK_ENDS;
+      if (!is_over)
         {
-          if (failure == NULL)
-            return TRUE;
-          g_propagate_error (error, failure);
-          return FALSE;
+          g_mutex_lock (&session->lock);
+          vuc_session_wait_locked (session, task);
+          is_over = task->done;
+          failure = g_steal_pointer (&task->error);
+          g_mutex_unlock (&session->lock);
         }
+      if (!is_over)
+        continue;
 
-      g_mutex_lock (&session->lock);
-      vuc_session_wait_locked (session, task);
-      is_over = task->done;
-      g_mutex_unlock (&session->lock);
-      if (is_over)
-        {
-          g_propagate_error (error, g_steal_pointer (&task->error));
-          return FALSE;
-        }
+      settle (task, &failure);
+      if (failure == NULL)
+        return TRUE;
+      g_propagate_error (error, failure);
+      return FALSE;
     }
 }
 
@@ -544,10 +551,12 @@ vuc_task_wait (VucSession *session, VucOperation number, GError **error)
         run_step_locked (session, task);
     }
   forget_operation_locked (session, task);
+  g_mutex_unlock (&session->lock);
+
+  settle (task, &task->error);
   ok = task->error == NULL;
   if (!ok)
-    g_propagate_error (error, g_error_copy (task->error));
-  g_mutex_unlock (&session->lock);
+    g_propagate_error (error, g_steal_pointer (&task->error));
   dispose_of_operation (task);
   return ok;
 }
@@ -683,6 +692,7 @@ deliver_one (VucSession *session)
   if (task == NULL)
     return FALSE;
 
+  settle (task, &task->error);
   task->callback (session->options.device, task->number, task->error, task->user_data);
   dispose_of_operation (task);
   return TRUE;
@@ -788,6 +798,7 @@ vuc_session_shut_down (VucSession *session, const GError *cause)
   vuc_session_deliver_all (session);
   while ((task = take_any_operation (session)) != NULL)
     {
+      settle (task, &task->error);
       if (task->callback != NULL)
         task->callback (session->options.device, task->number, task->error, task->user_data);
       dispose_of_operation (task);

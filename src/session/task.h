@@ -44,6 +44,8 @@ struct _VucTask
   gboolean connects;    /* it makes the connection, so it may use one that is not there for others */
   gboolean unlimited;   /* it begins however much is under way */
   gpointer owner;       /* whoever made the task may keep something here */
+  void (*settle) (VucTask *task, GError **error); /* called once, with no lock held, before the
+                         * outcome is told, which it may change; may be NULL */
   GDestroyNotify clear; /* asynchronous: frees what the task has made; may be NULL */
   GDestroyNotify free;  /* asynchronous: then frees the memory that the task is part of */
 

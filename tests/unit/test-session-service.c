@@ -26,6 +26,7 @@ typedef struct
   guint n_begun;
   guint n_ended;
   guint n_released;
+  struct iovec place;
 } Memory;
 
 static gsize
@@ -46,7 +47,11 @@ begin (VucServed *served, gpointer data)
   if (address >= MEMORY_SIZE || count > MEMORY_SIZE - address)
     served->error = EFAULT;
   else if (served->header.command == 12)
-    served->data = memory->memory + address;
+    {
+      memory->place = (struct iovec){ memory->memory + address, count };
+      served->places = &memory->place;
+      served->n_places = 1;
+    }
 }
 
 static void
@@ -62,8 +67,9 @@ end (VucServed *served, gpointer data)
   served->reply_size = 16;
   if (served->header.command == 11)
     {
-      served->reply_data = memory->memory + address;
-      served->reply_data_size = count;
+      memory->place = (struct iovec){ memory->memory + address, count };
+      served->reply_data = &memory->place;
+      served->n_reply_data = 1;
     }
 }
 
@@ -73,7 +79,13 @@ release (VucServed *served G_GNUC_UNUSED, gpointer data)
   ((Memory *) data)->n_released++;
 }
 
-static const VucService service = { fixed_size, begin, end, release };
+static gboolean
+uses (const VucServed *served G_GNUC_UNUSED, gconstpointer what G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
+static const VucService service = { fixed_size, begin, end, release, uses };
 
 static VucSession *
 open_served (int socket, int twin, Memory **memory)
