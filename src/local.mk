@@ -18,6 +18,8 @@ base_sources = \
 wire_sources = \
   src/wire/device-info.c \
   src/wire/device-info.h \
+  src/wire/dma.c \
+  src/wire/dma.h \
   src/wire/header.c \
   src/wire/header.h \
   src/wire/irq-info.c \

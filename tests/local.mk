@@ -21,6 +21,7 @@ unit_tests =
 unit_tests += tests/unit/test-connect
 unit_tests += tests/unit/test-cursor
 unit_tests += tests/unit/test-device-info
+unit_tests += tests/unit/test-dma
 unit_tests += tests/unit/test-error
 unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-fd-set

@@ -133,13 +133,14 @@ typedef struct
   guint8 size;                                            /* of the fields, in bytes */
   gboolean replies;                                       /* a reply has them too */
   void (*append_rest) (GString *line, VucCursor *cursor); /* the cursor stands behind the fields */
+  gboolean bare;                                          /* or a reply has nothing at all */
 } Layout;
 
 /* By command.  Where there are no fields the payload is shown as it is. */
 static const Layout layouts[] = {
   [VUC_COMMAND_VERSION] = { version_fields, 4, TRUE, append_json },
   [VUC_COMMAND_DMA_MAP] = { dma_map_fields, 32, FALSE, vuc_print_data },
-  [VUC_COMMAND_DMA_UNMAP] = { dma_unmap_fields, 24, TRUE, vuc_print_data },
+  [VUC_COMMAND_DMA_UNMAP] = { dma_unmap_fields, 24, TRUE, vuc_print_data, TRUE },
   [VUC_COMMAND_DEVICE_GET_INFO] = { device_info_fields, 16, TRUE, vuc_print_data },
   [VUC_COMMAND_DEVICE_GET_REGION_INFO] = { region_info_fields, 32, TRUE, vuc_print_capabilities },
   [VUC_COMMAND_DEVICE_GET_REGION_IO_FDS] = { region_io_fds_fields, 16, TRUE, vuc_print_io_fds },
@@ -178,7 +179,7 @@ append_payload (GString *line, guint16 command, gboolean is_reply, VucCursor *cu
       return;
     }
 
-  if (layout != NULL)
+  if (layout != NULL && (left > 0 || !is_reply || !layout->bare))
     g_string_append_printf (line, " payload %" G_GSIZE_FORMAT ", expected %u", left, layout->size);
   append_raw (line, payload, left);
 }

@@ -48,6 +48,15 @@ typedef enum
 #define VUC_REGION_IO_FDS_SIZE 16 /* before the entries */
 #define VUC_IRQ_INFO_SIZE      16
 #define VUC_REGION_ACCESS_SIZE 16 /* before the data */
+#define VUC_DMA_MAP_SIZE       32
+#define VUC_DMA_UNMAP_SIZE     24
+#define VUC_DMA_ACCESS_SIZE    16 /* before the data */
+
+/* DMA_MAP: bits of the flags field. */
+#define VUC_DMA_MAP_READ    (1u << 0)
+#define VUC_DMA_MAP_WRITE   (1u << 1)
+#define VUC_DMA_MAP_MMAP    (1u << 2) /* the server shall map the descriptor, */
+#define VUC_DMA_MAP_FILE_IO (1u << 3) /* or read and write it as a file; without either: map */
 
 /* The major version that we speak, and the highest minor. */
 #define VUC_VERSION_MAJOR 0
