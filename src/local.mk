@@ -69,12 +69,22 @@ session_sources = \
   src/session/watch.c
 
 access_sources = \
+  src/access/dma-log.c \
+  src/access/dma-log.h \
+  src/access/dma-service.c \
+  src/access/dma-service.h \
+  src/access/guest-region.c \
+  src/access/guest-region.h \
+  src/access/guest-table.c \
+  src/access/guest-table.h \
   src/access/io-fd-kind.c \
   src/access/io-fd-kind.h \
   src/access/mapped-area.c \
   src/access/mapped-area.h \
   src/access/message.c \
-  src/access/message.h
+  src/access/message.h \
+  src/access/shared-file.c \
+  src/access/shared-file.h
 
 device_sources = \
   src/device/config.c \
@@ -82,6 +92,10 @@ device_sources = \
   src/device/connect.c \
   src/device/device-private.h \
   src/device/device.c \
+  src/device/dma-bulk.c \
+  src/device/dma-bulk.h \
+  src/device/dma-log.c \
+  src/device/dma.c \
   src/device/io-fds-query.c \
   src/device/io-fds-query.h \
   src/device/io-fds.c \

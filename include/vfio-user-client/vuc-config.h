@@ -159,6 +159,19 @@ VUC_API void vuc_config_set_twin_socket (VucConfig *config, gboolean twin_socket
 VUC_API gboolean vuc_config_get_twin_socket (const VucConfig *config);
 
 /**
+ * vuc_config_set_pipeline_dma:
+ * @pipeline: whether several commands may be under way while the device has DMA regions and there is
+ *   no twin socket; the default is %FALSE
+ *
+ * Servers without a twin socket take the message that follows their own DMA_READ or DMA_WRITE for the
+ * answer to it, and lose the connection if it is a command.  So as long as any region is mapped one
+ * command is under way at a time, whatever thread it comes from.  Allow more only for a server that is
+ * known to sort messages out.  Since 0.1.
+ */
+VUC_API void vuc_config_set_pipeline_dma (VucConfig *config, gboolean pipeline);
+VUC_API gboolean vuc_config_get_pipeline_dma (const VucConfig *config);
+
+/**
  * vuc_config_set_auto_reconnect:
  * @auto_reconnect: whether a lost device is connected again by itself; the default is %FALSE
  *

@@ -32,6 +32,7 @@ static const VucSettings defaults = {
   .twin_socket = TRUE,
   .auto_reconnect = FALSE,
   .reset_on_reconnect = FALSE,
+  .pipeline_dma = FALSE,
   .hooks = { NULL },
 };
 
@@ -156,6 +157,7 @@ DEFINE_SWITCH (allow_unsealed_files)
 DEFINE_SWITCH (twin_socket)
 DEFINE_SWITCH (auto_reconnect)
 DEFINE_SWITCH (reset_on_reconnect)
+DEFINE_SWITCH (pipeline_dma)
 
 static void
 set_hook (VucConfig *config,

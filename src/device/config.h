@@ -47,6 +47,7 @@ typedef struct
   gboolean twin_socket;
   gboolean auto_reconnect;
   gboolean reset_on_reconnect;
+  gboolean pipeline_dma;
   VucHook *hooks[VUC_N_HOOKS]; /* or NULL; a reference is held */
 } VucSettings;
 

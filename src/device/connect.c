@@ -13,6 +13,7 @@
 #include "access/io-fd-kind.h"
 #include "base/error.h"
 #include "base/limits.h"
+#include "device/dma-bulk.h"
 #include "device/io-fds-query.h"
 #include "device/operation.h"
 #include "device/query.h"
@@ -44,6 +45,9 @@ typedef struct
   VucQueries queries;
   guint32 region; /* whose IO descriptors are asked for, next or now */
   VucIoFdsQuery io_fds;
+  GPtrArray *dma_regions; /* to be told of; NULL: not yet */
+  VucDmaBulk dma;
+  GError *dma_error;
 } Connect;
 
 typedef enum
@@ -87,7 +91,7 @@ reopen (Connect *connect, GError **error)
       return -1;
     }
 
-  vuc_session_enter_callback (connect->device->session);
+  vuc_session_enter_callback ();
   supplied = ((VucReopenFunc) hook->func) (hook->user_data, &reason);
   vuc_session_leave_callback ();
   if (supplied < 0)
@@ -370,6 +374,38 @@ reset_if_wanted (Connect *connect, GError **error)
   return ask_once (connect, error);
 }
 
+static void
+on_dma_restored (VucGuestRegion *region, const GError *error, gpointer data)
+{
+  Connect *connect = data;
+
+  if (error == NULL || connect->dma_error != NULL)
+    return;
+  connect->dma_error = g_error_copy (error);
+  g_prefix_error (&connect->dma_error,
+                  "restoring the DMA region at 0x%" G_GINT64_MODIFIER "x: ", region->iova);
+}
+
+static PhaseStatus
+restore_dma (Connect *connect, GError **error)
+{
+  VucDevice *device = connect->device;
+
+  if (connect->dma_regions == NULL)
+    {
+      connect->dma_regions = vuc_guest_table_begin_restore (device->memory.table);
+      vuc_device_update_serial (device);
+      vuc_dma_bulk_init (&connect->dma, &connect->task, VUC_COMMAND_DMA_MAP, connect->dma_regions,
+                         on_dma_restored, connect);
+    }
+  if (vuc_dma_bulk_step (&connect->dma))
+    return PHASE_WAITS;
+  if (connect->dma_error == NULL)
+    return PHASE_OVER;
+  g_propagate_error (error, g_steal_pointer (&connect->dma_error));
+  return PHASE_FAILS;
+}
+
 /* --- The end --- */
 
 static PhaseStatus
@@ -402,7 +438,8 @@ static PhaseStatus (*const phases[]) (Connect *connect, GError **error) = {
   open_socket,     negotiate,
   ask_device_info, ask_for_the_rest,
   ask_for_io_fds_again, compare,
-  reset_if_wanted, let_everybody_in,
+  reset_if_wanted, restore_dma,
+  let_everybody_in,
 };
 
 static VucTaskStatus
@@ -437,6 +474,16 @@ connect_step (VucTask *task, GError **error)
   return VUC_TASK_ENDS;
 }
 
+/* Before anybody hears of it: who does may unmap at once. */
+static void
+connect_settle (VucTask *task, GError **error G_GNUC_UNUSED)
+{
+  Connect *connect = (Connect *) task;
+
+  if (connect->dma_regions != NULL)
+    vuc_guest_table_end_restore (connect->device->memory.table);
+}
+
 static Connect *
 connect_new (VucDevice *device)
 {
@@ -448,6 +495,7 @@ connect_new (VucDevice *device)
   connect->label = device->path != NULL ? g_strdup_printf ("connecting to '%s'", device->path)
                                         : g_strdup ("connecting");
   connect->task.label = connect->label;
+  connect->task.settle = connect_settle;
   vuc_fd_set_init (&connect->fds);
   vuc_fd_set_init (&connect->io_fds.fds);
   return connect;
@@ -460,6 +508,9 @@ connect_clear (gpointer data)
 
   vuc_call_clear (&connect->call);
   vuc_queries_clear (&connect->queries);
+  vuc_dma_bulk_clear (&connect->dma);
+  g_clear_pointer (&connect->dma_regions, g_ptr_array_unref);
+  g_clear_error (&connect->dma_error);
   vuc_io_fds_query_clear (&connect->io_fds);
   vuc_shape_clear (&connect->shape);
   vuc_fd_set_clear (&connect->fds);

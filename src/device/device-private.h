@@ -14,6 +14,7 @@
 
 #include <vfio-user-client/vfio-user-client.h>
 
+#include "access/dma-service.h"
 #include "device/config.h"
 #include "device/shape.h"
 #include "session/session.h"
@@ -28,6 +29,7 @@ struct _VucDevice
   VucSettings settings;
   VucSession *session;
   char *path; /* NULL: made from a descriptor */
+  VucDmaMemory memory;
 
   gint is_known;  /* atomic: the shape can be looked at; it is constant then, but for what says so */
   VucShape shape;
@@ -60,6 +62,9 @@ VucRegion *vuc_device_find_region (VucDevice *device, guint32 region, GError **e
 
 /* A decoder's error: if the server broke the protocol the connection ends with it. */
 void vuc_device_note_error (VucTask *task, const GError *error);
+
+/* dma.c: one command at a time while the server might take the next for the answer to its own. */
+void vuc_device_update_serial (VucDevice *device);
 
 /* --- reconnect.c: what happens to a device by itself (VucCallback) --- */
 

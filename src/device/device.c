@@ -72,6 +72,8 @@ make_session (VucDevice *device)
     .trace = trace != NULL ? trace_message : NULL,
     .trace_data = trace,
     .lost = vuc_device_on_lost,
+    .service = &vuc_dma_service,
+    .service_data = &device->memory,
   });
 }
 
@@ -88,6 +90,8 @@ device_new (const char *path, VucConfig *config)
   device->path = g_strdup (path);
   vuc_settings_init (&device->settings, config);
   g_mutex_init (&device->lock);
+  device->memory.table = vuc_guest_table_new ();
+  device->memory.log = vuc_dma_log_new ();
   device->session = make_session (device);
   return device;
 }
@@ -105,6 +109,8 @@ vuc_device_release (VucDevice *device)
   if (!g_atomic_int_dec_and_test (&device->holds))
     return;
   vuc_session_free (device->session);
+  vuc_guest_table_free (device->memory.table);
+  vuc_dma_log_free (device->memory.log);
   vuc_shape_clear (&device->shape);
   if (device->first_socket >= 0)
     close (device->first_socket);

@@ -77,6 +77,7 @@ vuc_pending_add (VucPending *pending, VucCall *call)
   slot->exact = slot->large || vuc_command_reply_carries_fds (call->command);
   slot->sent = FALSE;
   slot->serial = call->serial = ++pending->n_added;
+  call->id_is_known = TRUE;
   slot->call = call;
   pending->n_waiting++;
   pending->n_exact += slot->exact;

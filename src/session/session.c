@@ -68,9 +68,9 @@ static GPrivate inside_callback;
 #define POLL_WITHOUT_WAKE_US 10000
 
 void
-vuc_session_enter_callback (VucSession *session)
+vuc_session_enter_callback (void)
 {
-  g_private_set (&inside_callback, session);
+  g_private_set (&inside_callback, &inside_callback);
 }
 
 void
@@ -89,7 +89,7 @@ void
 vuc_session_trace_locked (VucSession *session, gboolean sent, const GByteArray *bytes, guint n_fds)
 {
   g_mutex_unlock (&session->lock);
-  vuc_session_enter_callback (session);
+  vuc_session_enter_callback ();
   session->options.trace (sent, bytes->data, bytes->len, n_fds, session->options.trace_data);
   vuc_session_leave_callback ();
   g_mutex_lock (&session->lock);

@@ -128,7 +128,7 @@ void vuc_session_get_load (VucSession *session, guint *operations, gsize *queued
 
 /* --- Callbacks of the user's that no lock is held for, but in which nothing may wait --- */
 
-void vuc_session_enter_callback (VucSession *session);
+void vuc_session_enter_callback (void);
 void vuc_session_leave_callback (void);
 
 #endif /* VUC_SESSION_H */

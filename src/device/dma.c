@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * Guest memory: mapping it for the device, and taking it away again.  Does not know how DMA messages
+ * are answered (access/dma-service.c).  Any thread.
+ *
+ * A region enters the table before DMA_MAP is sent, for the server may use it at once; and leaves it
+ * when DMA_UNMAP was answered, for a device may drain what it has under way.  Then it is found no
+ * more, and what is still being served from it is revoked: when that has returned nobody touches it.
+ *
+ * What the server did not answer in time is fenced: not served any more, but its IOVA is taken,
+ * because the server may have it.  The late reply to an unmapping ends that; a mapping whose outcome
+ * is not known has to be unmapped.
+ */
+
+#include "base/error.h"
+#include "base/range.h"
+#include "device/dma-bulk.h"
+#include "device/operation.h"
+#include "wire/dma.h"
+
+#include <unistd.h>
+
+typedef struct
+{
+  VucTask task;
+  VucDevice *device;
+  gboolean has_begun;
+  gboolean rolls_back; /* a mapping that has failed */
+  guint64 iova, size;  /* what to unmap; size 0: everything */
+  GPtrArray *regions;  /* of VucGuestRegion, with references */
+  GPtrArray *made;     /* those of them that are to be unmapped again; no references */
+  VucDmaBulk bulk;
+  GError *first_error;
+} DmaOperation;
+
+/* --- Checking --- */
+
+static guint64
+smallest_page (const VucDevice *device)
+{
+  guint64 pgsizes = device->shape.info.pgsizes;
+
+  return pgsizes & -pgsizes;
+}
+
+static gboolean
+check_kind (const VucDmaRegion *region, GError **error)
+{
+  guint n_kinds = (region->fd >= 0) + (region->ops != NULL)
+                  + (region->fd < 0 && region->ops == NULL && region->vaddr != NULL);
+
+  if (n_kinds != 1 || (region->ops != NULL && region->vaddr != NULL))
+    return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
+                     "a DMA region is either a file, memory or functions");
+  if ((region->flags & VUC_DMA_FILE_IO) != 0 && region->fd < 0)
+    return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT, "VUC_DMA_FILE_IO needs a file");
+  if (region->ops != NULL
+      && (((region->flags & VUC_DMA_READ) != 0 && region->ops->read == NULL)
+          || ((region->flags & VUC_DMA_WRITE) != 0 && region->ops->write == NULL)))
+    return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
+                     "a DMA region has a right without a function to serve it");
+  return TRUE;
+}
+
+static gboolean
+check_region (VucDevice *device, const VucDmaRegion *region, GError **error)
+{
+  const guint32 known = VUC_DMA_READ | VUC_DMA_WRITE | VUC_DMA_FILE_IO | VUC_DMA_UNSAFE_FD;
+  guint64 page = smallest_page (device);
+
+  if (region->size == 0 || !vuc_range_is_valid (region->iova, region->size)
+      || region->iova % page != 0 || region->size % page != 0)
+    return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
+                     "DMA region 0x%" G_GINT64_MODIFIER "x, size 0x%" G_GINT64_MODIFIER
+                     "x: both must be multiples of 0x%" G_GINT64_MODIFIER
+                     "x, the size not 0, and its end below 2^64",
+                     region->iova, region->size, page);
+  if ((region->flags & (VUC_DMA_READ | VUC_DMA_WRITE)) == 0 || (region->flags & ~known) != 0)
+    return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
+                     "DMA region flags 0x%x: allowed are 0x%x, with at least one right", region->flags,
+                     known);
+  return check_kind (region, error);
+}
+
+static gboolean
+check_file (const VucDmaRegion *region, const VucSharedFile *file, GError **error)
+{
+  guint64 page = (guint64) sysconf (_SC_PAGESIZE);
+
+  if (region->fd_offset % page != 0)
+    return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
+                     "DMA region fd_offset 0x%" G_GINT64_MODIFIER
+                     "x: it must be a multiple of this host's page size, 0x%" G_GINT64_MODIFIER "x",
+                     region->fd_offset, page);
+  if (!vuc_shared_file_holds (file, region->fd_offset, region->size))
+    return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
+                     "DMA region: 0x%" G_GINT64_MODIFIER "x bytes at 0x%" G_GINT64_MODIFIER
+                     "x are not inside the file",
+                     region->size, region->fd_offset);
+  return TRUE;
+}
+
+/* A region of what the caller described, or NULL with an error. */
+static VucGuestRegion *
+make_region (VucDevice *device, const VucDmaRegion *description, GError **error)
+{
+  VucSharedFile *file = NULL;
+
+  if (!check_region (device, description, error))
+    return NULL;
+  if (description->fd < 0)
+    return vuc_guest_region_new (description, NULL);
+
+  if (device->shape.info.max_msg_fds == 0)
+    {
+      vuc_fail (error, VUC_ERROR_LIMIT, "the server takes no descriptors");
+      return NULL;
+    }
+  file = vuc_guest_table_share_file (device->memory.table, description->fd,
+                                     (description->flags & VUC_DMA_WRITE) != 0,
+                                     (description->flags & VUC_DMA_UNSAFE_FD) != 0, error);
+  if (file == NULL)
+    return NULL;
+  if (check_file (description, file, error))
+    return vuc_guest_region_new (description, file);
+  vuc_shared_file_unref (file);
+  return NULL;
+}
+
+/* --- What becomes of regions --- */
+
+void
+vuc_device_update_serial (VucDevice *device)
+{
+  gboolean serial = vuc_guest_table_get_count (device->memory.table) > 0
+                    && !device->shape.info.twin_socket && !device->settings.pipeline_dma;
+
+  vuc_session_set_serial (device->session, serial);
+}
+
+static void
+forget (VucDevice *device, VucGuestRegion *region)
+{
+  vuc_guest_table_remove (device->memory.table, region);
+  vuc_session_revoke (device->session, region);
+}
+
+/* call: whose reply tells when the server has let go; NULL: none will. */
+static void
+fence (VucDevice *device, VucGuestRegion *region, const VucCall *call)
+{
+  region->call_serial = 0;
+  if (call != NULL)
+    {
+      region->link_number = call->task->link_number;
+      region->call_id = call->id;
+      region->call_serial = call->serial;
+    }
+  vuc_guest_table_set_state (device->memory.table, region, VUC_GUEST_FENCED);
+  vuc_session_revoke (device->session, region);
+}
+
+/* What is fenced is free again when the late reply has come. */
+static void
+look_at_fenced (VucDevice *device)
+{
+  g_autoptr (GPtrArray) fenced = vuc_guest_table_get_fenced (device->memory.table);
+
+  for (guint i = 0; fenced != NULL && i < fenced->len; i++)
+    {
+      VucGuestRegion *region = fenced->pdata[i];
+
+      if (region->call_serial != 0
+          && !vuc_session_is_overdue (device->session, region->link_number, region->call_id,
+                                      region->call_serial))
+        vuc_guest_table_remove (device->memory.table, region);
+    }
+}
+
+static void
+note_error (DmaOperation *operation, const GError *error)
+{
+  if (operation->first_error == NULL)
+    operation->first_error = g_error_copy (error);
+}
+
+static void
+on_mapped (VucGuestRegion *region, const GError *error, gpointer data)
+{
+  DmaOperation *operation = data;
+
+  if (error == NULL)
+    {
+      vuc_guest_table_set_state (operation->device->memory.table, region, VUC_GUEST_MAPPED);
+      return;
+    }
+  note_error (operation, error);
+  forget (operation->device, region);
+}
+
+/* A server that is gone has nothing any more. */
+static void
+on_unmapped (VucGuestRegion *region, const GError *error, gpointer data)
+{
+  DmaOperation *operation = data;
+
+  if (!g_error_matches (error, VUC_ERROR, VUC_ERROR_REMOTE))
+    {
+      forget (operation->device, region);
+      return;
+    }
+  note_error (operation, error);
+  fence (operation->device, region, NULL);
+}
+
+/* --- Mapping --- */
+
+static gboolean
+enter_regions (DmaOperation *operation, GError **error)
+{
+  VucDevice *device = operation->device;
+
+  look_at_fenced (device);
+  for (guint i = 0; i < operation->regions->len; i++)
+    {
+      if (vuc_guest_table_add (device->memory.table, operation->regions->pdata[i],
+                               device->shape.info.max_dma_maps, error))
+        continue;
+      while (i-- > 0)
+        vuc_guest_table_remove (device->memory.table, operation->regions->pdata[i]);
+      return FALSE;
+    }
+  vuc_device_update_serial (device);
+  return TRUE;
+}
+
+/* Those that were made, if one was not: all or nothing. */
+static gboolean
+begin_to_roll_back (DmaOperation *operation)
+{
+  operation->rolls_back = TRUE;
+  operation->made = g_ptr_array_new ();
+  for (guint i = 0; i < operation->regions->len; i++)
+    {
+      VucGuestRegion *region = operation->regions->pdata[i];
+
+      if (region->state != VUC_GUEST_MAPPED)
+        continue;
+      vuc_guest_table_set_state (operation->device->memory.table, region, VUC_GUEST_UNMAPPING);
+      g_ptr_array_add (operation->made, region);
+    }
+  if (operation->made->len == 0)
+    return FALSE;
+  vuc_dma_bulk_clear (&operation->bulk);
+  vuc_dma_bulk_init (&operation->bulk, &operation->task, VUC_COMMAND_DMA_UNMAP, operation->made,
+                     on_unmapped, operation);
+  return TRUE;
+}
+
+static VucTaskStatus
+end_operation (DmaOperation *operation, GError **error)
+{
+  vuc_device_update_serial (operation->device);
+  if (operation->first_error != NULL)
+    g_propagate_error (error, g_steal_pointer (&operation->first_error));
+  return VUC_TASK_ENDS;
+}
+
+static VucTaskStatus
+map_step (VucTask *task, GError **error)
+{
+  DmaOperation *operation = (DmaOperation *) task;
+
+  if (!operation->has_begun)
+    {
+      if (!enter_regions (operation, error))
+        return VUC_TASK_ENDS;
+      operation->has_begun = TRUE;
+      vuc_dma_bulk_init (&operation->bulk, task, VUC_COMMAND_DMA_MAP, operation->regions, on_mapped,
+                         operation);
+    }
+  if (vuc_dma_bulk_step (&operation->bulk))
+    return VUC_TASK_GOES_ON;
+  if (operation->first_error != NULL && !operation->rolls_back && begin_to_roll_back (operation)
+      && vuc_dma_bulk_step (&operation->bulk))
+    return VUC_TASK_GOES_ON;
+  return end_operation (operation, error);
+}
+
+/* It failed.  What it knows of was forgotten; what is left was ended in the middle. */
+static void
+settle_map (VucTask *task, GError **error)
+{
+  DmaOperation *operation = (DmaOperation *) task;
+
+  for (guint i = 0; *error != NULL && operation->has_begun && i < operation->regions->len; i++)
+    {
+      VucGuestRegion *region = operation->regions->pdata[i];
+      const VucCall *call = vuc_dma_bulk_find_call (&operation->bulk, region);
+
+      if (region->state == VUC_GUEST_MAPPED
+          || (region->state == VUC_GUEST_MAPPING && call != NULL && call->id_is_known))
+        fence (operation->device, region, NULL);
+      else if (region->state == VUC_GUEST_MAPPING)
+        forget (operation->device, region);
+      else if (region->state == VUC_GUEST_UNMAPPING)
+        fence (operation->device, region, call);
+    }
+}
+
+/* --- Unmapping --- */
+
+static gboolean
+choose_regions (DmaOperation *operation, GError **error)
+{
+  VucGuestTable *table = operation->device->memory.table;
+  VucGuestRegion *region;
+
+  look_at_fenced (operation->device);
+  if (operation->size == 0)
+    {
+      operation->regions = vuc_guest_table_begin_unmap_all (table);
+      return TRUE;
+    }
+  region = vuc_guest_table_begin_unmap (table, operation->iova, operation->size, error);
+  if (region == NULL)
+    return FALSE;
+  operation->regions = g_ptr_array_new_with_free_func ((GDestroyNotify) vuc_guest_region_unref);
+  g_ptr_array_add (operation->regions, region);
+  return TRUE;
+}
+
+static VucTaskStatus
+unmap_step (VucTask *task, GError **error)
+{
+  DmaOperation *operation = (DmaOperation *) task;
+
+  if (!operation->has_begun)
+    {
+      if (!choose_regions (operation, error))
+        return VUC_TASK_ENDS;
+      operation->has_begun = TRUE;
+      vuc_dma_bulk_init (&operation->bulk, task, VUC_COMMAND_DMA_UNMAP, operation->regions,
+                         on_unmapped, operation);
+    }
+  if (vuc_dma_bulk_step (&operation->bulk))
+    return VUC_TASK_GOES_ON;
+  return end_operation (operation, error);
+}
+
+static void
+settle_unmap (VucTask *task, GError **error)
+{
+  DmaOperation *operation = (DmaOperation *) task;
+
+  if (*error == NULL || !operation->has_begun)
+    return;
+  for (guint i = 0; i < operation->regions->len; i++)
+    {
+      VucGuestRegion *region = operation->regions->pdata[i];
+
+      if (region->state == VUC_GUEST_UNMAPPING)
+        fence (operation->device, region, vuc_dma_bulk_find_call (&operation->bulk, region));
+    }
+  g_prefix_error (error, "unmapping: the server may still have the memory if it was shared: ");
+}
+
+/* --- The two forms --- */
+
+static void
+operation_clear (gpointer data)
+{
+  DmaOperation *operation = data;
+
+  vuc_dma_bulk_clear (&operation->bulk);
+  g_clear_pointer (&operation->made, g_ptr_array_unref);
+  g_clear_pointer (&operation->regions, g_ptr_array_unref);
+  g_clear_error (&operation->first_error);
+}
+
+static DmaOperation *
+operation_new (VucDevice *device, guint16 command)
+{
+  DmaOperation *operation = g_new0 (DmaOperation, 1);
+  gboolean maps = command == VUC_COMMAND_DMA_MAP;
+
+  vuc_task_init (&operation->task, device->session, maps ? map_step : unmap_step,
+                 maps ? vuc_device_deadline (device) : vuc_device_long_deadline (device));
+  operation->task.command = command;
+  operation->task.settle = maps ? settle_map : settle_unmap;
+  operation->device = device;
+  return operation;
+}
+
+static gboolean
+run (VucDevice *device, DmaOperation *operation, GError **error)
+{
+  g_autoptr (VucDevice) in_use = vuc_device_ref (device);
+  gboolean ok = operation != NULL && vuc_task_run (&operation->task, error);
+
+  if (operation != NULL)
+    operation_clear (operation);
+  g_free (operation);
+  return ok;
+}
+
+static VucOperation
+start (VucDevice *device, DmaOperation *operation, GError *error, const VucReceiver *receiver)
+{
+  if (operation == NULL)
+    return vuc_device_start_failed (device, error, receiver);
+  return vuc_device_start (device, &operation->task, operation_clear, receiver);
+}
+
+static DmaOperation *
+prepare_map (VucDevice *device, const VucDmaRegion *regions, gsize n, GError **error)
+{
+  DmaOperation *operation;
+
+  if (!g_atomic_int_get (&device->is_known))
+    {
+      vuc_fail (error, VUC_ERROR_DISCONNECTED, "the device is not connected yet");
+      return NULL;
+    }
+
+  operation = operation_new (device, VUC_COMMAND_DMA_MAP);
+  operation->regions
+    = g_ptr_array_new_full ((guint) n, (GDestroyNotify) vuc_guest_region_unref);
+  for (gsize i = 0; i < n; i++)
+    {
+      VucGuestRegion *region = make_region (device, &regions[i], error);
+
+      if (region != NULL)
+        {
+          g_ptr_array_add (operation->regions, region);
+          continue;
+        }
+      operation_clear (operation);
+      g_free (operation);
+      return NULL;
+    }
+  return operation;
+}
+
+static DmaOperation *
+prepare_unmap (VucDevice *device, guint64 iova, guint64 size)
+{
+  DmaOperation *operation = operation_new (device, VUC_COMMAND_DMA_UNMAP);
+
+  operation->iova = iova;
+  operation->size = size;
+  return operation;
+}
+
+gboolean
+vuc_device_dma_map_many (VucDevice *device,
+                         const VucDmaRegion *regions,
+                         gsize n_regions,
+                         GError **error)
+{
+  g_return_val_if_fail (device != NULL, FALSE);
+  g_return_val_if_fail (regions != NULL || n_regions == 0, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return run (device, prepare_map (device, regions, n_regions, error), error);
+}
+
+VucOperation
+vuc_device_dma_map_many_async (VucDevice *device,
+                               const VucDmaRegion *regions,
+                               gsize n_regions,
+                               VucCallback callback,
+                               gpointer user_data,
+                               GDestroyNotify destroy)
+{
+  VucReceiver receiver = { callback, user_data, destroy };
+  DmaOperation *operation;
+  GError *error = NULL;
+
+  g_return_val_if_fail (device != NULL, 0);
+  g_return_val_if_fail (regions != NULL || n_regions == 0, 0);
+
+  operation = prepare_map (device, regions, n_regions, &error);
+  return start (device, operation, error, &receiver);
+}
+
+gboolean
+vuc_device_dma_map (VucDevice *device, const VucDmaRegion *region, GError **error)
+{
+  return vuc_device_dma_map_many (device, region, 1, error);
+}
+
+VucOperation
+vuc_device_dma_map_async (VucDevice *device,
+                          const VucDmaRegion *region,
+                          VucCallback callback,
+                          gpointer user_data,
+                          GDestroyNotify destroy)
+{
+  return vuc_device_dma_map_many_async (device, region, 1, callback, user_data, destroy);
+}
+
+gboolean
+vuc_device_dma_unmap (VucDevice *device, guint64 iova, guint64 size, GError **error)
+{
+  g_return_val_if_fail (device != NULL, FALSE);
+  g_return_val_if_fail (size > 0, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return run (device, prepare_unmap (device, iova, size), error);
+}
+
+VucOperation
+vuc_device_dma_unmap_async (VucDevice *device,
+                            guint64 iova,
+                            guint64 size,
+                            VucCallback callback,
+                            gpointer user_data,
+                            GDestroyNotify destroy)
+{
+  VucReceiver receiver = { callback, user_data, destroy };
+
+  g_return_val_if_fail (device != NULL, 0);
+  g_return_val_if_fail (size > 0, 0);
+
+  return start (device, prepare_unmap (device, iova, size), NULL, &receiver);
+}
+
+gboolean
+vuc_device_dma_unmap_all (VucDevice *device, GError **error)
+{
+  g_return_val_if_fail (device != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return run (device, prepare_unmap (device, 0, 0), error);
+}
+
+VucOperation
+vuc_device_dma_unmap_all_async (VucDevice *device,
+                                VucCallback callback,
+                                gpointer user_data,
+                                GDestroyNotify destroy)
+{
+  VucReceiver receiver = { callback, user_data, destroy };
+
+  g_return_val_if_fail (device != NULL, 0);
+
+  return start (device, prepare_unmap (device, 0, 0), NULL, &receiver);
+}
+
+guint
+vuc_device_dma_get_count (VucDevice *device)
+{
+  g_return_val_if_fail (device != NULL, 0);
+
+  look_at_fenced (device);
+  return vuc_guest_table_get_count (device->memory.table);
+}
