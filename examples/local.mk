@@ -21,6 +21,8 @@ examples_demo_device_demo_device_SOURCES = \
   examples/demo-device/dma.h \
   examples/demo-device/doorbells.c \
   examples/demo-device/doorbells.h \
+  examples/demo-device/engine.c \
+  examples/demo-device/engine.h \
   examples/demo-device/interrupts.c \
   examples/demo-device/interrupts.h \
   examples/demo-device/listener.c \

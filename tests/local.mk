@@ -8,6 +8,8 @@
 
 harness_tests =
 harness_tests += tests/harness/test-demo
+harness_tests += tests/harness/test-demo-copy
+harness_tests += tests/harness/test-demo-dma
 harness_tests += tests/harness/test-demo-options
 harness_tests += tests/harness/test-demo-server-commands
 harness_tests += tests/harness/test-harness
@@ -134,8 +136,13 @@ tests_harness_libharness_la_SOURCES = \
 # The self-test needs nothing of the library, and can be built without it.
 harness_libs = tests/harness/libharness.la $(CHECK_LIBS) $(GLIB_LIBS)
 demo_client = tests/harness/demo-client.c tests/harness/demo-client.h
+demo_guest = $(demo_client) tests/harness/demo-guest.c tests/harness/demo-guest.h
 tests_harness_misbehave_LDADD = $(harness_libs)
 tests_harness_test_demo_LDADD = $(harness_libs)
+tests_harness_test_demo_copy_SOURCES = tests/harness/test-demo-copy.c $(demo_guest)
+tests_harness_test_demo_copy_LDADD = $(harness_libs)
+tests_harness_test_demo_dma_SOURCES = tests/harness/test-demo-dma.c $(demo_guest)
+tests_harness_test_demo_dma_LDADD = $(harness_libs)
 tests_harness_test_demo_options_SOURCES = tests/harness/test-demo-options.c $(demo_client)
 tests_harness_test_demo_options_LDADD = $(harness_libs)
 tests_harness_test_demo_server_commands_SOURCES = \

@@ -39,7 +39,8 @@ init_regions (Device *device, const Shape *shape)
 {
   Region *regions = device->regions;
 
-  registers_init (&regions[VFIO_PCI_BAR0_REGION_INDEX], device->commands);
+  registers_init (&regions[VFIO_PCI_BAR0_REGION_INDEX], device->commands, device->engine,
+                  device->interrupts);
   areas_init (&regions[VFIO_PCI_BAR2_REGION_INDEX], shape->bar2_size);
   msix_table_init (&regions[VFIO_PCI_BAR4_REGION_INDEX], shape->msix_vectors);
   config_space_init (&regions[VFIO_PCI_CONFIG_REGION_INDEX], shape->bar2_size, shape->msix_vectors);
@@ -49,13 +50,14 @@ init_regions (Device *device, const Shape *shape)
 }
 
 Device *
-device_new (guint n_extra_regions, guint shape)
+device_new (guint n_extra_regions, guint shape, guint max_dma_maps)
 {
   Device *device = g_new0 (Device, 1);
 
   device->commands = server_commands_new ();
   device->interrupts = interrupts_new (shapes[shape].msix_vectors);
-  device->dma = dma_table_new ();
+  device->dma = dma_table_new (max_dma_maps);
+  device->engine = engine_new (device->dma, device->commands, device->interrupts);
   device->n_regions = FIRST_EXTRA_REGION + n_extra_regions;
   device->regions = g_new0 (Region, device->n_regions);
   init_regions (device, &shapes[shape]);
@@ -70,6 +72,7 @@ device_free (Device *device)
     if (device->regions[i].free != NULL)
       device->regions[i].free (device->regions[i].state);
   g_free (device->regions);
+  engine_free (device->engine);
   interrupts_free (device->interrupts);
   dma_table_free (device->dma);
   server_commands_free (device->commands);
@@ -130,5 +133,6 @@ void
 device_client_left (Device *device)
 {
   interrupts_clear (device->interrupts);
+  engine_stop (device->engine, ENOTCONN);
   dma_table_clear (device->dma);
 }

@@ -7,10 +7,8 @@
 
 #pragma once
 
-#include "dma.h"
-#include "interrupts.h"
+#include "engine.h"
 #include "region.h"
-#include "server-commands.h"
 
 typedef struct
 {
@@ -19,12 +17,13 @@ typedef struct
   Interrupts *interrupts;
   DmaTable *dma;
   ServerCommands *commands;
+  Engine *engine;
 } Device;
 
 /* Beyond the ten regions that it always has, the device gets N_EXTRA_REGIONS small ones. SHAPE is
    below DEVICE_N_SHAPES; each other than 0 differs in one thing that a client has to notice. */
 #define DEVICE_N_SHAPES 3
-Device *device_new (guint n_extra_regions, guint shape);
+Device *device_new (guint n_extra_regions, guint shape, guint max_dma_maps);
 void device_free (Device *device);
 
 /* Both return 0 or an errno; DATA is COUNT bytes. */
@@ -38,5 +37,6 @@ int device_region_write (Device *device,
 /* Registers and memory are as at power-on again; interrupt eventfds and DMA windows stay. */
 void device_reset (Device *device);
 
-/* Forgets what the client lent (interrupt eventfds, DMA windows); the device's state stays. */
+/* Forgets what the client lent (interrupt eventfds, DMA windows), so that a copy fails; the device's
+   state stays. */
 void device_client_left (Device *device);

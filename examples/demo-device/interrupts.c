@@ -36,6 +36,7 @@ struct _Interrupts
   Vector vectors[VFIO_PCI_NUM_IRQS][MAX_VECTORS];
   guint n_enabled[VFIO_PCI_NUM_IRQS]; /* vectors from 0 on; 0 until there is an eventfd */
   guint msix_vectors;
+  guint32 n_acts[N_EVENTS]; /* on single vectors, by DEVICE_SET_IRQS */
 };
 
 #define INTX_FLAGS (VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE | VFIO_IRQ_INFO_AUTOMASKED)
@@ -220,6 +221,7 @@ act (Interrupts *interrupts, const Request *request)
       if (request->data == VFIO_IRQ_SET_DATA_BOOL && !request->booleans[i])
         continue;
 
+      interrupts->n_acts[request->event]++;
       switch (request->event)
         {
         case MASKED:
@@ -235,6 +237,33 @@ act (Interrupts *interrupts, const Request *request)
           g_assert_not_reached ();
         }
     }
+}
+
+gboolean
+interrupts_fire_msix (Interrupts *interrupts, guint32 number)
+{
+  if (number >= interrupts->msix_vectors)
+    return FALSE;
+  fire (interrupts, VFIO_PCI_MSIX_IRQ_INDEX, number);
+  return TRUE;
+}
+
+guint32
+interrupts_get_n_masked (const Interrupts *interrupts)
+{
+  return interrupts->n_acts[MASKED];
+}
+
+guint32
+interrupts_get_n_unmasked (const Interrupts *interrupts)
+{
+  return interrupts->n_acts[UNMASKED];
+}
+
+void
+interrupts_reset (Interrupts *interrupts)
+{
+  memset (interrupts->n_acts, 0, sizeof (interrupts->n_acts));
 }
 
 int

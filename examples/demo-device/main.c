@@ -8,11 +8,13 @@
  * threaded: everything runs from one GMainLoop.
  */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@ typedef struct
   int fd; /* -1: not given */
   int n_extra_regions;
   int shape;
+  int max_dma_maps;
   ServerOptions server;
   gboolean version;
 } Options;
@@ -55,6 +58,8 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       "Have N more device-specific regions (default 0)", "N" },
     { "shape", 0, 0, G_OPTION_ARG_INT, &options->shape,
       "Be another device: 1: BAR2 is twice as large; 2: an MSI-X vector less (default 0)", "N" },
+    { "max-dma-maps", 0, 0, G_OPTION_ARG_INT, &options->max_dma_maps,
+      "Let the client map N windows of memory at once (default 65535)", "N" },
     { "no-twin-socket", 0, 0, G_OPTION_ARG_NONE, &options->server.no_twin_socket,
       "Send commands to the client on the main socket, even if it wants them on another", NULL },
     { "reset-delay", 0, 0, G_OPTION_ARG_INT, &options->server.reset_delay,
@@ -68,7 +73,7 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("- serve a demo PCI device");
 
-  *options = (Options){ .fd = -1 };
+  *options = (Options){ .fd = -1, .max_dma_maps = MAX_DMA_MAPS };
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_summary (context,
                                 "Serves a made-up PCI device over vfio-user until SIGTERM or "
@@ -87,6 +92,7 @@ check_ranges (const Options *options, GError **error)
   } ranges[] = {
     { "num-extra-regions", options->n_extra_regions, MAX_EXTRA_REGIONS },
     { "shape", options->shape, DEVICE_N_SHAPES - 1 },
+    { "max-dma-maps", options->max_dma_maps, MAX_DMA_MAPS },
     { "reset-delay", options->server.reset_delay, G_MAXINT },
     { "drop-after", options->server.drop_after, G_MAXINT },
   };
@@ -135,6 +141,14 @@ await_client (Program *program)
   g_unix_fd_add (program->listener, G_IO_IN, on_client_waiting, program);
 }
 
+/* What it lent goes first: a copy that it interrupts must not raise interrupts any more. */
+static void
+dismiss_client (Program *program)
+{
+  device_client_left (program->device);
+  g_clear_pointer (&program->server, server_free);
+}
+
 static void
 on_client_done (const GError *error, gpointer user_data)
 {
@@ -143,8 +157,7 @@ on_client_done (const GError *error, gpointer user_data)
   if (error != NULL)
     g_printerr ("demo-device: client thrown out: %s\n", error->message);
 
-  g_clear_pointer (&program->server, server_free);
-  device_client_left (program->device);
+  dismiss_client (program);
   if (program->listener >= 0)
     {
       await_client (program);
@@ -212,6 +225,19 @@ watch_signals (Program *program)
   return fd;
 }
 
+/* Windows that are accessed as files keep their descriptors. */
+static void
+allow_many_descriptors (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit (RLIMIT_NOFILE, &limit) < 0)
+    g_debug ("setrlimit: %s", g_strerror (errno));
+}
+
 static gboolean
 start (Program *program, GError **error)
 {
@@ -237,15 +263,17 @@ run (Program *program)
   g_autoptr (GError) error = NULL;
   int signal_fd = watch_signals (program);
 
+  allow_many_descriptors ();
   program->loop = g_main_loop_new (NULL, FALSE);
-  program->device = device_new (program->options.n_extra_regions, program->options.shape);
+  program->device = device_new (program->options.n_extra_regions, program->options.shape,
+                                program->options.max_dma_maps);
 
   if (start (program, &error))
     g_main_loop_run (program->loop);
   else
     fail (program, error);
 
-  g_clear_pointer (&program->server, server_free);
+  dismiss_client (program);
   if (program->listener >= 0)
     listener_close (program->listener, program->options.socket_path);
   device_free (program->device);

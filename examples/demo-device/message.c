@@ -32,6 +32,28 @@ message_clear (Message *message)
   message->n_fds = 0;
 }
 
+Message *
+message_hold (Message *message)
+{
+  Message *held = g_new (Message, 1);
+  guint8 *payload = g_malloc (message->payload_size);
+
+  *held = *message;
+  if (message->payload_size > 0)
+    memcpy (payload, message->payload, message->payload_size);
+  held->payload = payload;
+  message->n_fds = 0;
+  return held;
+}
+
+void
+message_drop (Message *held)
+{
+  message_clear (held);
+  g_free ((guint8 *) held->payload);
+  g_free (held);
+}
+
 void
 reply_init (Reply *reply)
 {

@@ -29,6 +29,10 @@ int message_steal_fd (Message *message, guint index);
 void message_clear (Message *message);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Message, message_clear)
 
+/* A message that has to wait: takes over what the other one has, and keeps its payload. */
+Message *message_hold (Message *message);
+void message_drop (Message *held);
+
 /* A command of our own is put together in the same way. */
 typedef struct
 {

@@ -146,7 +146,7 @@ negotiation_parse (const guint8 *payload, gsize size, Proposal *proposal, GError
 }
 
 void
-negotiation_answer (const Proposal *proposal, int twin_socket, Reply *reply)
+negotiation_answer (const Proposal *proposal, guint max_dma_maps, int twin_socket, Reply *reply)
 {
   const Version version = {
     .major = proposal->version.major,
@@ -158,7 +158,7 @@ negotiation_answer (const Proposal *proposal, int twin_socket, Reply *reply)
 
   json_object_set_new (limits, "max_msg_fds", json_integer (MAX_MSG_FDS));
   json_object_set_new (limits, "max_data_xfer_size", json_integer (MAX_DATA_XFER_SIZE));
-  json_object_set_new (limits, "max_dma_maps", json_integer (MAX_DMA_MAPS));
+  json_object_set_new (limits, "max_dma_maps", json_integer (max_dma_maps));
   json_object_set_new (limits, "pgsizes", json_integer (PAGE_SIZE_4K));
   json_object_set_new (limits, "migration", json_pack ("{s: i}", "pgsize", PAGE_SIZE_4K));
   if (twin_socket >= 0)

@@ -24,4 +24,7 @@ gboolean negotiation_parse (const guint8 *payload, gsize size, Proposal *proposa
 
 /* Puts our answer into the reply. TWIN_SOCKET, the client's end of it, goes along; -1: there is
    none. */
-void negotiation_answer (const Proposal *proposal, int twin_socket, Reply *reply);
+void negotiation_answer (const Proposal *proposal,
+                         guint max_dma_maps,
+                         int twin_socket,
+                         Reply *reply);

@@ -20,7 +20,7 @@
 /* What we can take; the client learns these from our VERSION reply. */
 #define MAX_MSG_FDS        16 /* as many as the largest interrupt index has vectors */
 #define MAX_DATA_XFER_SIZE (1024 * 1024)
-#define MAX_DMA_MAPS       64
+#define MAX_DMA_MAPS       65535
 #define PAGE_SIZE_4K       4096
 #define MAX_VERSION_JSON   (16 * 1024) /* not negotiable, and plenty */
 
@@ -120,8 +120,10 @@ typedef struct
 } RegionAccess; /* data follows */
 G_STATIC_ASSERT (sizeof (RegionAccess) == 16);
 
-#define DMA_FLAG_READ  (1u << 0)
-#define DMA_FLAG_WRITE (1u << 1)
+#define DMA_FLAG_READ    (1u << 0)
+#define DMA_FLAG_WRITE   (1u << 1)
+#define DMA_FLAG_MMAP    (1u << 2) /* map the descriptor; so do we without either of these two, */
+#define DMA_FLAG_FILE_IO (1u << 3) /* which need a descriptor */
 
 typedef struct
 {

@@ -24,7 +24,35 @@ typedef struct
   guint8 image[REGISTERS_SIZE]; /* what a read sees */
   Doorbells *doorbells;
   Ping *ping;
+  Engine *engine;         /* the device's */
+  Interrupts *interrupts; /* likewise */
 } Registers;
+
+/* Those that keep what is written, and do nothing. One of 64 bits can be written in halves, too. */
+static const struct
+{
+  guint16 offset;
+  guint16 size;
+} plain_registers[] = {
+  { REGISTER_SCRATCH_0, 4 },   { REGISTER_SCRATCH_1, 4 },        { REGISTER_PING_ADDRESS, 8 },
+  { REGISTER_COPY_SOURCE, 8 }, { REGISTER_COPY_DESTINATION, 8 }, { REGISTER_COPY_LENGTH, 8 },
+  { REGISTER_COPY_VECTOR, 4 },
+};
+
+static guint32
+get (const Registers *self, gsize offset)
+{
+  guint32 value;
+
+  memcpy (&value, self->image + offset, sizeof (value));
+  return GUINT32_FROM_LE (value);
+}
+
+static guint64
+get_wide (const Registers *self, gsize offset)
+{
+  return get (self, offset) | (guint64) get (self, offset + 4) << 32;
+}
 
 static void
 put (Registers *self, gsize offset, guint32 value)
@@ -71,6 +99,14 @@ refresh (Registers *self)
   put (self, REGISTER_PING_DONE, ping_get_n_done (self->ping));
   put (self, REGISTER_PING_ERRNO, ping_get_errno (self->ping));
   memcpy (self->image + REGISTER_PING_DATA, ping_get_data (self->ping), PING_SIZE);
+
+  put (self, REGISTER_COPY_STATUS, engine_get_status (self->engine));
+  put (self, REGISTER_COPY_ERRNO, engine_get_errno (self->engine));
+  put (self, REGISTER_COPY_DONE, engine_get_n_copied (self->engine));
+  put (self, REGISTER_COPY_DONE + 4, engine_get_n_copied (self->engine) >> 32);
+  put (self, REGISTER_COPY_MESSAGES, engine_get_n_messages (self->engine));
+  put (self, REGISTER_MASKED, interrupts_get_n_masked (self->interrupts));
+  put (self, REGISTER_UNMASKED, interrupts_get_n_unmasked (self->interrupts));
 }
 
 static int
@@ -86,42 +122,80 @@ on_read (gpointer state, guint64 offset, guint8 *data, gsize count)
 static void
 start_ping (Registers *self, CommandNumber number, guint32 count)
 {
-  guint64 address;
-
-  memcpy (&address, self->image + REGISTER_PING_ADDRESS, sizeof (address));
-  ping_start (self->ping, number, GUINT64_FROM_LE (address), count);
+  ping_start (self->ping, number, get_wide (self, REGISTER_PING_ADDRESS), count);
 }
 
-/* Returns FALSE if there is no register at OFFSET that can be written. */
+static int
+command_copy (Registers *self, guint32 command)
+{
+  const EngineCopy copy = {
+    .source = get_wide (self, REGISTER_COPY_SOURCE),
+    .destination = get_wide (self, REGISTER_COPY_DESTINATION),
+    .length = get_wide (self, REGISTER_COPY_LENGTH),
+    .vector = get (self, REGISTER_COPY_VECTOR),
+    .by_message = command == COPY_START_BY_MESSAGE,
+  };
+
+  switch (command)
+    {
+    case COPY_STOP:
+      engine_stop (self->engine, ECANCELED);
+      return 0;
+    case COPY_START:
+    case COPY_START_BY_MESSAGE:
+      return engine_start (self->engine, &copy);
+    default:
+      return EINVAL;
+    }
+}
+
+/* Returns FALSE if there is no such register. */
 static gboolean
+write_plain (Registers *self, guint64 offset, const guint8 *data, gsize count)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (plain_registers); i++)
+    {
+      guint64 inside = offset - plain_registers[i].offset;
+
+      if (offset >= plain_registers[i].offset && inside < plain_registers[i].size
+          && (count == plain_registers[i].size || count == sizeof (guint32)) && inside % count == 0)
+        {
+          memcpy (self->image + offset, data, count);
+          return TRUE;
+        }
+    }
+  return FALSE;
+}
+
+/* Returns 0 or an errno: EINVAL if there is no register at OFFSET that does something. */
+static int
 write_register (Registers *self, guint64 offset, guint32 value)
 {
   switch (offset)
     {
-    case REGISTER_SCRATCH_0:
-    case REGISTER_SCRATCH_1:
-    case REGISTER_PING_ADDRESS:
-    case REGISTER_PING_ADDRESS + sizeof (value):
-      put (self, offset, value);
-      return TRUE;
-
     case REGISTER_PING_COUNT:
       put (self, offset, value);
       start_ping (self, COMMAND_DMA_READ, value);
-      return TRUE;
+      return 0;
 
     case REGISTER_PING_WRITE_COUNT:
       put (self, offset, value);
       start_ping (self, COMMAND_DMA_WRITE, value);
-      return TRUE;
+      return 0;
+
+    case REGISTER_COPY_COMMAND:
+      return command_copy (self, value);
+
+    case REGISTER_FIRE:
+      return interrupts_fire_msix (self->interrupts, value) ? 0 : EINVAL;
 
     case REGISTER_ERROR:
       if (value & ERROR_LATCHED)
         clear_error (self);
-      return TRUE;
+      return 0;
 
     default:
-      return FALSE;
+      return EINVAL;
     }
 }
 
@@ -130,23 +204,20 @@ on_write (gpointer state, guint64 offset, const guint8 *data, gsize count)
 {
   Registers *self = state;
   guint32 value;
+  int error = EINVAL;
 
-  if (doorbells_write (self->doorbells, offset, data, count))
+  if (doorbells_write (self->doorbells, offset, data, count)
+      || write_plain (self, offset, data, count))
     return 0;
 
-  if (offset == REGISTER_PING_ADDRESS && count == sizeof (guint64))
-    {
-      memcpy (self->image + offset, data, count);
-      return 0;
-    }
   if (count == sizeof (value))
     {
       memcpy (&value, data, sizeof (value));
-      if (write_register (self, offset, GUINT32_FROM_LE (value)))
-        return 0;
+      error = write_register (self, offset, GUINT32_FROM_LE (value));
     }
-  latch_error (self, offset, count);
-  return EINVAL;
+  if (error != 0)
+    latch_error (self, offset, count);
+  return error;
 }
 
 static void
@@ -159,6 +230,8 @@ on_reset (gpointer state)
   put (self, REGISTER_VERSION, REGISTER_MAP_VERSION);
   doorbells_reset (self->doorbells);
   ping_reset (self->ping);
+  engine_reset (self->engine);
+  interrupts_reset (self->interrupts);
 }
 
 static void
@@ -172,10 +245,12 @@ on_free (gpointer state)
 }
 
 void
-registers_init (Region *region, ServerCommands *commands)
+registers_init (Region *region, ServerCommands *commands, Engine *engine, Interrupts *interrupts)
 {
   Registers *self = g_new0 (Registers, 1);
 
+  self->engine = engine;
+  self->interrupts = interrupts;
   *region = (Region){
     .size = REGISTERS_SIZE,
     .flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE,

@@ -7,8 +7,8 @@
 
 #pragma once
 
+#include "engine.h"
 #include "region.h"
-#include "server-commands.h"
 
 #define REGISTERS_SIZE 0x1000
 
@@ -34,9 +34,34 @@ typedef enum
   REGISTER_PING_ERRNO = 0x090,       /* of the last reply */
   REGISTER_PING_DATA = 0x098,        /* 64 bits, what was last read */
   REGISTER_PING_WRITE_COUNT = 0x0a0, /* writing N sends N times DMA_WRITE, with that */
+
+  REGISTER_COPY_SOURCE = 0x100,      /* 64 bits; see engine.h */
+  REGISTER_COPY_DESTINATION = 0x108, /* 64 bits */
+  REGISTER_COPY_LENGTH = 0x110,      /* 64 bits, in bytes */
+  REGISTER_COPY_VECTOR = 0x118,      /* of MSI-X, raised when a copy has ended */
+  REGISTER_COPY_COMMAND = 0x11c,     /* one of CopyCommand */
+  REGISTER_COPY_STATUS = 0x120,      /* an EngineStatus */
+  REGISTER_COPY_ERRNO = 0x124,
+  REGISTER_COPY_DONE = 0x128,     /* 64 bits, in bytes */
+  REGISTER_COPY_MESSAGES = 0x130, /* DMA_READ and DMA_WRITE that it took */
+
+  REGISTER_FIRE = 0x140,     /* writing N raises vector N of MSI-X */
+  REGISTER_MASKED = 0x144,   /* how often a vector was masked */
+  REGISTER_UNMASKED = 0x148, /* and unmasked */
 } Register;
+
+/* What can be written to REGISTER_COPY_COMMAND. */
+typedef enum
+{
+  COPY_STOP,
+  COPY_START,
+  COPY_START_BY_MESSAGE, /* even where memory is shared */
+} CopyCommand;
 
 #define REGISTER_MAP_VERSION 0x00010000
 #define ERROR_LATCHED        1u
 
-void registers_init (Region *region, ServerCommands *commands);
+void registers_init (Region *region,
+                     ServerCommands *commands,
+                     Engine *engine,
+                     Interrupts *interrupts);

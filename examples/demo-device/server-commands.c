@@ -35,6 +35,10 @@ struct _ServerCommands
   gboolean in_flight; /* ...this is set */
   guint16 next_id;
 
+  const Command *awaited; /* in the queue; NULL: none */
+  ServerCommandsUnused unused;
+  gpointer unused_data;
+
   Connection *connection; /* NULL: no client */
   gsize max_count;
   ServerCommandsWake wake;
@@ -72,14 +76,48 @@ server_commands_attach (ServerCommands *commands,
   commands->next_id = 1;
 }
 
+static gboolean
+touches (const Command *command, guint64 address, guint64 size)
+{
+  const DmaAccess *access = &command->access;
+
+  return access->address < address + size && address < access->address + access->count;
+}
+
+/* They end in the order in which they were given, so the last one tells of all. */
+gboolean
+server_commands_await (ServerCommands *commands,
+                       guint64 address,
+                       guint64 size,
+                       ServerCommandsUnused func,
+                       gpointer user_data)
+{
+  g_assert (commands->awaited == NULL);
+  for (GList *link = commands->queue.tail; link != NULL; link = link->prev)
+    if (touches (link->data, address, size))
+      {
+        commands->awaited = link->data;
+        commands->unused = func;
+        commands->unused_data = user_data;
+        return TRUE;
+      }
+  return FALSE;
+}
+
 /* Takes the first command out, and says how it ended. */
 static void
 complete (ServerCommands *commands, int error, const guint8 *data)
 {
   Command *command = g_queue_pop_head (&commands->queue);
+  gboolean is_awaited = command == commands->awaited;
 
   commands->in_flight = FALSE;
   command->done (error, data, command->user_data);
+  if (is_awaited)
+    {
+      commands->awaited = NULL;
+      commands->unused (commands->unused_data);
+    }
   g_free (command->data);
   g_free (command);
 }

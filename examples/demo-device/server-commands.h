@@ -52,7 +52,18 @@ int server_commands_dma_write (ServerCommands *commands,
                                ServerCommandDone done,
                                gpointer user_data);
 
-/* For the server. There is a client; the commands go out on CONNECTION, which must outlive this
+/* For the server. Calls FUNC when all commands that were given before, and that touch the SIZE bytes
+   from ADDRESS on, have ended. Returns FALSE, and will not call, if there are none. There can be one
+   such wait at a time. */
+typedef void (*ServerCommandsUnused) (gpointer user_data);
+
+gboolean server_commands_await (ServerCommands *commands,
+                                guint64 address,
+                                guint64 size,
+                                ServerCommandsUnused func,
+                                gpointer user_data);
+
+/* The same. There is a client; the commands go out on CONNECTION, which must outlive this
    client's stay. WAKE is told when there is something to flush there. */
 typedef void (*ServerCommandsWake) (gpointer user_data);
 

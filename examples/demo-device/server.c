@@ -28,6 +28,12 @@
 /* More than a socket can hold that nobody writes to any more. */
 #define LAST_MESSAGES 4096
 
+/* Commands that come behind one that cannot be answered yet. Well-behaved clients send fewer. */
+#define MAX_HELD 64
+
+/* What a handler returns if the answer has to wait. */
+#define ANSWER_LATER (-1)
+
 typedef struct
 {
   Server *server;
@@ -46,6 +52,10 @@ struct _Server
   guint pause;      /* a timer; 0: the main channel is served */
   guint n_commands; /* that were executed */
 
+  gboolean is_late; /* the reply to this one is filled in, but not to be sent yet */
+  Header late;
+  GQueue held; /* of Message: what came on the main socket behind it */
+
   gboolean negotiated;
   guint32 client_max_msg_fds;
   GError *fatal; /* why the client is thrown out once its reply is sent */
@@ -55,8 +65,11 @@ struct _Server
   gpointer user_data;
 };
 
-/* A handler returns 0, with the reply's payload filled in, or an errno. */
+/* A handler returns 0, with the reply's payload filled in, or ANSWER_LATER, the same, or an errno. */
 typedef int (*CommandHandler) (Server *server, Message *message, Reply *reply);
+
+/* The same for what only asks something about the device. */
+typedef int (*CommandQuery) (const Device *device, const guint8 *payload, Reply *reply);
 
 typedef struct
 {
@@ -64,7 +77,8 @@ typedef struct
   gsize min_payload;
   gsize max_payload;
   guint max_fds;
-  CommandHandler handle;
+  CommandHandler handle; /* this, */
+  CommandQuery query;    /* or this */
 } Command;
 
 /* Where our commands go out. */
@@ -153,7 +167,8 @@ on_version (Server *server, Message *message, Reply *reply)
 
   if (proposal.twin_socket && proposal.max_msg_fds > 0 && !server->options->no_twin_socket)
     open_twin (server);
-  negotiation_answer (&proposal, server->twin_to_send, reply);
+  negotiation_answer (&proposal, dma_table_get_max (server->device->dma), server->twin_to_send,
+                      reply);
 
   server->negotiated = TRUE;
   server->client_max_msg_fds = proposal.max_msg_fds;
@@ -161,30 +176,6 @@ on_version (Server *server, Message *message, Reply *reply)
                           MIN (proposal.max_data_xfer_size, MAX_DATA_XFER_SIZE), on_command_queued,
                           server);
   return 0;
-}
-
-static int
-on_device_get_info (Server *server, Message *message, Reply *reply)
-{
-  return query_device_info (server->device, message->payload, reply);
-}
-
-static int
-on_device_get_region_info (Server *server, Message *message, Reply *reply)
-{
-  return query_region_info (server->device, message->payload, reply);
-}
-
-static int
-on_device_get_region_io_fds (Server *server, Message *message, Reply *reply)
-{
-  return query_region_io_fds (server->device, message->payload, reply);
-}
-
-static int
-on_device_get_irq_info (Server *server, Message *message, Reply *reply)
-{
-  return query_irq_info (server->device, message->payload, reply);
 }
 
 static int
@@ -227,11 +218,36 @@ on_dma_map (Server *server, Message *message, Reply *reply G_GNUC_UNUSED)
   return dma_map (server->device->dma, message);
 }
 
+/* The late reply may go. */
+static void
+on_window_unused (gpointer user_data)
+{
+  Server *server = user_data;
+
+  server->is_late = FALSE;
+  server->n_commands++;
+  if (!(server->late.flags & HEADER_NO_REPLY))
+    connection_queue_reply (server->main.connection, &server->late, 0);
+  watch (&server->main, G_IO_IN | G_IO_OUT);
+}
+
+/* The reply says that we let go of the memory. Our own commands for it may still be on their way, so
+   it has to wait for their replies. */
 static int
 on_dma_unmap (Server *server, Message *message, Reply *reply)
 {
-  reply_append (reply, message->payload, message->payload_size);
-  return dma_unmap (server->device->dma, message);
+  int error = dma_unmap (server->device->dma, message);
+  DmaUnmap unmap;
+
+  if (error != 0)
+    return error;
+
+  memcpy (&unmap, message->payload, sizeof (unmap));
+  reply_append (reply, &unmap, sizeof (unmap));
+  return server_commands_await (server->device->commands, unmap.address, unmap.size,
+                                on_window_unused, server)
+           ? ANSWER_LATER
+           : 0;
 }
 
 static gboolean
@@ -280,19 +296,19 @@ static const Command commands[] = {
   },
   [COMMAND_DEVICE_GET_INFO] = {
     "DEVICE_GET_INFO", EXACTLY (sizeof (DeviceInfo)),
-    .handle = on_device_get_info,
+    .query = query_device_info,
   },
   [COMMAND_DEVICE_GET_REGION_INFO] = {
     "DEVICE_GET_REGION_INFO", EXACTLY (sizeof (struct vfio_region_info)),
-    .handle = on_device_get_region_info,
+    .query = query_region_info,
   },
   [COMMAND_DEVICE_GET_REGION_IO_FDS] = {
     "DEVICE_GET_REGION_IO_FDS", EXACTLY (sizeof (RegionIoFds)),
-    .handle = on_device_get_region_io_fds,
+    .query = query_region_io_fds,
   },
   [COMMAND_DEVICE_GET_IRQ_INFO] = {
     "DEVICE_GET_IRQ_INFO", EXACTLY (sizeof (struct vfio_irq_info)),
-    .handle = on_device_get_irq_info,
+    .query = query_irq_info,
   },
   [COMMAND_DEVICE_SET_IRQS] = {
     "DEVICE_SET_IRQS", sizeof (struct vfio_irq_set),
@@ -322,7 +338,7 @@ static const Command unknown_command = { .name = "unknown command" };
 static const Command *
 find_command (guint16 number)
 {
-  if (number >= G_N_ELEMENTS (commands) || commands[number].handle == NULL)
+  if (number >= G_N_ELEMENTS (commands) || commands[number].name == NULL)
     return &unknown_command;
   return &commands[number];
 }
@@ -339,13 +355,14 @@ execute (Server *server, const Command *command, Message *message, Reply *reply)
                    command->name, message->header.command);
       return EINVAL;
     }
-  if (command->handle == NULL)
+  if (command == &unknown_command)
     return ENOTSUP;
   if (message->payload_size < command->min_payload || message->payload_size > command->max_payload
       || message->n_fds > command->max_fds)
     return EINVAL;
 
-  error = command->handle (server, message, reply);
+  error = command->query != NULL ? command->query (server->device, message->payload, reply)
+                                 : command->handle (server, message, reply);
   if (error == 0 && reply->n_fds > server->client_max_msg_fds)
     return EMFILE;
   return error;
@@ -356,7 +373,9 @@ log_command (const Command *command, const Message *message, int error)
 {
   g_printerr ("demo-device: %s (command %u, id %u), %zu bytes, %u descriptors: %s\n", command->name,
               message->header.command, message->header.id, message->payload_size, message->n_fds,
-              error == 0 ? "done" : g_strerror (error));
+              error == ANSWER_LATER ? "later"
+              : error == 0          ? "done"
+                                    : g_strerror (error));
 }
 
 static void
@@ -375,11 +394,26 @@ handle_command (Server *server, Message *message)
   Connection *connection = server->main.connection;
   int result = execute (server, command, message, connection_begin_reply (connection));
 
-  server->n_commands++;
   if (server->options->verbose)
     log_command (command, message, result);
+  if (result == ANSWER_LATER)
+    {
+      server->is_late = TRUE;
+      server->late = *header;
+      return;
+    }
+  server->n_commands++;
   if (!(header->flags & HEADER_NO_REPLY))
     connection_queue_reply (connection, header, result);
+}
+
+static gboolean
+fail_of_haste (GError **error)
+{
+  g_set_error (error, PROTOCOL_ERROR, 0,
+               "more than %d commands came behind a DMA_UNMAP whose window is still in use",
+               MAX_HELD);
+  return FALSE;
 }
 
 /* Without a twin socket a command may come where a reply is expected: it was on its way when ours
@@ -399,8 +433,11 @@ handle_message (Channel *channel, Message *message, GError **error)
 
   if (type == HEADER_TYPE_COMMAND && channel == &server->main)
     {
-      handle_command (server, message);
-      return TRUE;
+      if (!server->is_late)
+        handle_command (server, message);
+      else
+        g_queue_push_tail (&server->held, message_hold (message));
+      return server->held.length <= MAX_HELD || fail_of_haste (error);
     }
 
   g_set_error (error, PROTOCOL_ERROR, 0,
@@ -410,11 +447,31 @@ handle_message (Channel *channel, Message *message, GError **error)
   return FALSE;
 }
 
+/* Whether there are commands that can be executed now, without receiving any. */
+static gboolean
+has_held (const Channel *channel)
+{
+  const Server *server = channel->server;
+
+  return channel == &server->main && !server->is_late && server->held.length > 0;
+}
+
 static ConnectionStatus
 receive_and_handle (Channel *channel, GError **error)
 {
   g_auto (Message) message = { .n_fds = 0 };
-  ConnectionStatus status = connection_receive (channel->connection, &message, error);
+  ConnectionStatus status;
+
+  if (has_held (channel))
+    {
+      Message *held = g_queue_pop_head (&channel->server->held);
+
+      handle_command (channel->server, held);
+      message_drop (held);
+      return CONNECTION_DONE;
+    }
+
+  status = connection_receive (channel->connection, &message, error);
 
   if (status == CONNECTION_DONE && !handle_message (channel, &message, error))
     return CONNECTION_BROKEN;
@@ -436,6 +493,14 @@ after_replies (Server *server, ConnectionStatus *status, GError **error)
   return server->n_commands == 0 || server->n_commands != (guint) server->options->drop_after;
 }
 
+/* Whether the main channel can be served. While a reply is late this is only to find out what makes
+   it go, and so not if that comes on the twin. */
+static gboolean
+can_go_on (const Server *server)
+{
+  return server->pause == 0 && !(server->is_late && server->twin.connection != NULL);
+}
+
 /* What is queued must be gone before the next message is received. Returns anything but
    CONNECTION_DONE; after CONNECTION_AGAIN the socket is to be polled for *WAIT_FOR. */
 static ConnectionStatus
@@ -448,7 +513,7 @@ serve (Channel *channel, guint max_messages, GIOCondition *wait_for, GError **er
       ConnectionStatus status;
 
       *wait_for = 0;
-      if (server->pause != 0 && channel == &server->main)
+      if (channel == &server->main && !can_go_on (server))
         return CONNECTION_AGAIN;
 
       *wait_for = G_IO_OUT;
@@ -459,7 +524,7 @@ serve (Channel *channel, guint max_messages, GIOCondition *wait_for, GError **er
       if (channel == &server->main && !after_replies (server, &status, error))
         return status;
 
-      *wait_for = G_IO_IN;
+      *wait_for = has_held (channel) ? G_IO_OUT : G_IO_IN;
       if (n_handled == max_messages)
         return CONNECTION_AGAIN;
       status = receive_and_handle (channel, error);
@@ -501,6 +566,7 @@ server_new (Device *device,
 
   server->device = device;
   server->twin_to_send = -1;
+  g_queue_init (&server->held);
   server->options = options;
   server->done = done;
   server->user_data = user_data;
@@ -517,6 +583,8 @@ server_free (Server *server)
   close_channel (&server->main);
   close_channel (&server->twin);
   close_twin_to_send (server);
+  while (!g_queue_is_empty (&server->held))
+    message_drop (g_queue_pop_head (&server->held));
   g_clear_error (&server->fatal);
   g_free (server);
 }

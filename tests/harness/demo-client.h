@@ -23,7 +23,7 @@ G_BEGIN_DECLS
 /* A proposal, and the capabilities that it answers without it and with it. */
 #define DEMO_PROPOSE_TWIN "\"twin_socket\":{\"supported\":true}"
 #define DEMO_AGREED                                                                                \
-  "\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,\"max_dma_maps\":64,\"pgsizes\":4096,"        \
+  "\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,\"max_dma_maps\":65535,\"pgsizes\":4096,"     \
   "\"migration\":{\"pgsize\":4096}"
 #define DEMO_AGREED_TWIN DEMO_AGREED ",\"twin_socket\":{\"supported\":true,\"fd_index\":0}"
 
