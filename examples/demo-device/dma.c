@@ -5,9 +5,9 @@
  * The client's memory: a table of windows, sorted by address.
  *
  * A descriptor is mapped with the window's rights as soon as it comes, and closed: so what cannot be
- * is refused in the reply to DMA_MAP. It is kept if the client wants file IO instead, or if the
- * kernel has no room for one more mapping. Files must be regular ones (a memfd is), as large as the
- * window; a client that shrinks one afterwards and has it accessed kills the device.
+ * is refused in the reply to DMA_MAP. It is kept if the client wants file IO instead, or if there are
+ * too many mappings already. Files must be regular ones (a memfd is), as large as the window; a
+ * client that shrinks one afterwards and has it accessed kills the device.
  *
  * Does not know why memory is accessed, nor how messages travel.
  */
@@ -21,10 +21,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A process may have 65,530 mappings, if nobody has changed that, and needs some for other things.
+   What is left of 65,535 windows is below the usual limit of descriptors. */
+#define MAX_MAPPED 49152
+
 #define RIGHTS (DMA_FLAG_READ | DMA_FLAG_WRITE)
 
 typedef struct
 {
+  DmaTable *table;
   guint64 address;
   guint64 size;   /* address + size does not overflow */
   guint32 flags;  /* DMA_FLAG_... */
@@ -37,6 +42,7 @@ struct _DmaTable
 {
   GSequence *windows; /* of Window, sorted by address; none overlaps another */
   guint max_windows;
+  guint n_mapped;
 };
 
 static gboolean
@@ -95,7 +101,10 @@ free_window (gpointer data)
   Window *window = data;
 
   if (window->memory != NULL)
-    munmap (window->memory, window->size);
+    {
+      munmap (window->memory, window->size);
+      window->table->n_mapped--;
+    }
   if (window->fd >= 0)
     close (window->fd);
   g_free (window);
@@ -128,20 +137,17 @@ open_window (Window *window, int fd)
   if (!has_rights (fd, window->flags))
     return EACCES;
 
-  if (!(window->flags & DMA_FLAG_FILE_IO))
+  if ((window->flags & DMA_FLAG_FILE_IO) || window->table->n_mapped == MAX_MAPPED)
     {
-      memory = mmap (NULL, window->size, protection, MAP_SHARED | MAP_NORESERVE, fd,
-                     window->offset);
-      if (memory != MAP_FAILED)
-        {
-          window->memory = memory;
-          close (fd);
-          return 0;
-        }
-      if (errno != ENOMEM) /* a process may have some 65,000 mappings */
-        return errno;
+      window->fd = fd;
+      return 0;
     }
-  window->fd = fd;
+  memory = mmap (NULL, window->size, protection, MAP_SHARED | MAP_NORESERVE, fd, window->offset);
+  if (memory == MAP_FAILED)
+    return errno;
+  window->memory = memory;
+  window->table->n_mapped++;
+  close (fd);
   return 0;
 }
 
@@ -170,6 +176,7 @@ dma_map (DmaTable *table, Message *message)
 
   window = g_new (Window, 1);
   *window = (Window){
+    .table = table,
     .address = map.address,
     .size = map.size,
     .flags = map.flags,

@@ -176,6 +176,19 @@ messages_are_no_larger_than_the_client_takes (void)
 }
 
 static void
+a_message_stops_where_memory_is_shared (void)
+{
+  g_autoptr (DemoGuest) guest = demo_guest_new (TRUE);
+  const Mix mix = { .length = 4 * WINDOW };
+
+  map_windows (guest, SOURCE, "mmsm");
+  map_windows (guest, DESTINATION, "ssss");
+  check_copy (guest, &mix, 0, DEMO_COPY_START);
+  ck_assert_uint_eq (guest->n_reads, 2);
+  ck_assert_uint_eq (guest->largest, 2 * WINDOW);
+}
+
+static void
 large_messages_are_cut_at_a_mebibyte (void)
 {
   g_autoptr (DemoGuest) guest = demo_guest_new (TRUE);
@@ -553,6 +566,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (it_copies_with_a_twin_socket, mixes),
   HARNESS_ROWS (it_copies_on_one_socket, mixes),
   HARNESS_CASE (messages_are_no_larger_than_the_client_takes),
+  HARNESS_CASE (a_message_stops_where_memory_is_shared),
   HARNESS_CASE (large_messages_are_cut_at_a_mebibyte),
   HARNESS_CASE (a_large_copy_leaves_room_for_others),
   HARNESS_CASE (one_copy_at_a_time),

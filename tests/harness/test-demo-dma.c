@@ -233,6 +233,32 @@ there_can_be_65535_windows (void)
   do_for_all (guest, 3, 65535);
 }
 
+/* The kernel lets a process have fewer mappings, as a rule; so some are made without. */
+static void
+there_can_be_65535_shared_windows (void)
+{
+  g_autoptr (DemoGuest) guest = demo_guest_new (TRUE);
+  const guint32 flags = BOTH | DEMO_GUEST_MMAP;
+  guint64 last = 65534 * (guint64) PAGE;
+
+  /* Each shows the same page of the file. */
+  for (guint i = 0; i < 65535; i++)
+    {
+      g_autofree char *text = g_strdup_printf (
+        "u16:1 u16:2 u32:48 u32:0 u32:0 | u32:32 u32:%u u64:0 u64:%" G_GUINT64_FORMAT " u64:0x1000",
+        flags, DEMO_GUEST_BASE + (guint64) i * PAGE);
+
+      ck_assert_int_eq (demo_guest_ask (guest, text, guest->memory_fd), 0);
+    }
+
+  memcpy (guest->memory, "source", 6);
+  demo_guest_copy (guest, 0, last + 8, 6, DEMO_COPY_START);
+  demo_guest_copy (guest, last + 8, 1000 * PAGE + 16, 6, DEMO_COPY_START);
+  ck_assert_uint_eq (demo_guest_read (guest, DEMO_COPY_STATUS), DEMO_COPY_DONE);
+  ck_assert_uint_eq (demo_guest_read (guest, DEMO_COPY_MESSAGES), 0);
+  assert_bytes (guest->memory, 22, "'source' 00*2 'source' 00*2 'source'");
+}
+
 static void
 there_can_be_as_few_as_one_likes (void)
 {
@@ -482,6 +508,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (windows_do_not_overlap, neighbours),
   HARNESS_CASE (a_window_goes_as_it_came),
   HARNESS_CASE (there_can_be_65535_windows),
+  HARNESS_CASE (there_can_be_65535_shared_windows),
   HARNESS_CASE (there_can_be_as_few_as_one_likes),
   HARNESS_CASE (an_unmap_waits_for_the_answer_to_a_message),
   HARNESS_CASE (what_comes_behind_a_waiting_unmap_waits_too),
