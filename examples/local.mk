@@ -112,3 +112,10 @@ examples_embed_vcpu_embed_vcpu_SOURCES = \
   tests/harness/thread-sanitizer.c
 examples_embed_vcpu_embed_vcpu_CFLAGS = $(AM_CFLAGS)
 examples_embed_vcpu_embed_vcpu_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+
+# Guest memory.
+noinst_PROGRAMS += examples/dma-share/dma-share examples/dma-message/dma-message
+examples_dma_share_dma_share_SOURCES = examples/dma-share/dma-share.c
+examples_dma_share_dma_share_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+examples_dma_message_dma_message_SOURCES = examples/dma-message/dma-message.c
+examples_dma_message_dma_message_LDADD = libvfio-user-client.la $(GLIB_LIBS)
