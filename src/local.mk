@@ -53,9 +53,12 @@ transport_sources = \
 
 session_sources = \
   src/session/call.h \
+  src/session/clock.c \
+  src/session/delivery.c \
   src/session/inbox.c \
   src/session/link.c \
   src/session/loop.c \
+  src/session/operations.c \
   src/session/outbox.c \
   src/session/pending.c \
   src/session/pending.h \

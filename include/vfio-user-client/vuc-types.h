@@ -187,6 +187,43 @@ typedef enum
   VUC_IO_FD_POSTED_WRITES = 1 << 2
 } VucIoFdFlags;
 
+/**
+ * VucDmaFlags:
+ * @VUC_DMA_READ: the device may read the memory
+ * @VUC_DMA_WRITE: the device may write it
+ * @VUC_DMA_FILE_IO: the server shall read and write @fd as a file instead of mapping it; newer
+ *   servers only
+ * @VUC_DMA_UNSAFE_FD: share @fd although the server can do more with it than the rights say: shrink
+ *   the file, which makes touching the caller's own mapping of it raise SIGBUS, or write what it
+ *   may only read
+ *
+ * Since 0.1.
+ */
+typedef enum
+{
+  VUC_DMA_READ = 1 << 0,
+  VUC_DMA_WRITE = 1 << 1,
+  VUC_DMA_FILE_IO = 1 << 2,
+  VUC_DMA_UNSAFE_FD = 1 << 3
+} VucDmaFlags;
+
+/**
+ * VucDmaOps:
+ * @read: (nullable): copies @count bytes at @iova to @data; needed with %VUC_DMA_READ
+ * @write: (nullable): the reverse; needed with %VUC_DMA_WRITE
+ *
+ * Serves a region by callback.  They return 0, or an errno that the server is told; then nothing
+ * else of that command is used.  They are called on the thread that reads, with no lock held, one at
+ * a time for each device; each range lies inside the region.  Calls that would wait for the server,
+ * and vuc_device_dma_unmap() of this region, fail inside them with %VUC_ERROR_INVALID_ARGUMENT.
+ * Since 0.1.
+ */
+typedef struct
+{
+  int (*read) (guint64 iova, gpointer data, gsize count, gpointer user_data);
+  int (*write) (guint64 iova, gconstpointer data, gsize count, gpointer user_data);
+} VucDmaOps;
+
 G_END_DECLS
 
 #endif /* VUC_TYPES_H */

@@ -125,7 +125,8 @@ check_range_locked (const VucDmaLog *log,
   n_needed = (size / log->page_size - 1) / WORD_BITS + 1;
   if (n_words < n_needed)
     return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
-                     "a bitmap of %" G_GSIZE_FORMAT " words is too small, the range needs %" G_GUINT64_FORMAT,
+                     "a bitmap of %" G_GSIZE_FORMAT
+                     " words is too small, the range needs %" G_GUINT64_FORMAT,
                      n_words, n_needed);
   return TRUE;
 }

@@ -41,7 +41,7 @@ static gsize
 fixed_size (guint16 command)
 {
   return command == VUC_COMMAND_DMA_READ || command == VUC_COMMAND_DMA_WRITE ? VUC_DMA_ACCESS_SIZE
-                                                                              : 0;
+                                                                             : 0;
 }
 
 static void
@@ -64,8 +64,7 @@ get_part (const Serving *serving, guint i, guint64 *address, gsize *count)
 {
   const VucGuestRegion *region = serving->regions[i];
   guint64 begin = MAX (serving->access.address, region->iova);
-  guint64 end
-    = MIN (serving->access.address + serving->access.count, region->iova + region->size);
+  guint64 end = MIN (serving->access.address + serving->access.count, region->iova + region->size);
 
   *address = begin;
   *count = (gsize) (end - begin);

@@ -10,20 +10,14 @@
 #include <sys/mman.h>
 
 VucGuestRegion *
-vuc_guest_region_new (const VucDmaRegion *description, VucSharedFile *file)
+vuc_guest_region_new (guint64 iova, guint64 size, guint32 flags)
 {
   VucGuestRegion *region = g_new0 (VucGuestRegion, 1);
 
   region->ref_count = 1;
-  region->iova = description->iova;
-  region->size = description->size;
-  region->flags = description->flags;
-  region->vaddr = description->vaddr;
-  region->file = file;
-  region->file_offset = description->fd_offset;
-  if (description->ops != NULL)
-    region->ops = *description->ops;
-  region->user_data = description->user_data;
+  region->iova = iova;
+  region->size = size;
+  region->flags = flags;
   region->state = VUC_GUEST_GONE;
   return region;
 }

@@ -11,7 +11,7 @@
 #define VUC_GUEST_REGION_H
 
 #include <glib.h>
-#include <vfio-user-client/vuc-dma.h>
+#include <vfio-user-client/vuc-types.h>
 
 #include "access/shared-file.h"
 
@@ -29,9 +29,9 @@ typedef struct
   gint ref_count; /* atomic */
   guint64 iova;
   guint64 size;
-  guint32 flags;        /* VucDmaFlags */
-  guint8 *vaddr;        /* the caller's memory, or NULL */
-  VucSharedFile *file;  /* that is shared, or NULL */
+  guint32 flags;       /* VucDmaFlags */
+  guint8 *vaddr;       /* the caller's memory, or NULL */
+  VucSharedFile *file; /* that is shared, or NULL */
   guint64 file_offset;
   VucDmaOps ops; /* both NULL unless it is served by callback */
   gpointer user_data;
@@ -47,8 +47,8 @@ typedef struct
   guint64 call_serial;
 } VucGuestRegion;
 
-/* A region as the caller described it, which was checked; takes the file. */
-VucGuestRegion *vuc_guest_region_new (const VucDmaRegion *description, VucSharedFile *file);
+/* A region without memory: its maker gives it some before anybody else sees it.  It owns file. */
+VucGuestRegion *vuc_guest_region_new (guint64 iova, guint64 size, guint32 flags);
 
 VucGuestRegion *vuc_guest_region_ref (VucGuestRegion *region);
 void vuc_guest_region_unref (VucGuestRegion *region);

@@ -24,7 +24,7 @@ typedef struct
 
 struct _VucGuestTable
 {
-  GMutex lock; /* a leaf; guards what follows, and the state of regions */
+  GMutex lock;       /* a leaf; guards what follows, and the state of regions */
   GArray *entries;   /* ascending */
   GHashTable *files; /* those of the regions, as a set; no references */
   guint n_fenced;
@@ -153,11 +153,9 @@ find_overlap_locked (VucGuestTable *table, const VucGuestRegion *region)
   VucGuestRegion *before = i > 0 ? get (table, i - 1) : NULL;
   VucGuestRegion *behind = i < table->entries->len ? get (table, i) : NULL;
 
-  if (before != NULL
-      && vuc_range_overlaps (before->iova, before->size, region->iova, region->size))
+  if (before != NULL && vuc_range_overlaps (before->iova, before->size, region->iova, region->size))
     return before;
-  if (behind != NULL
-      && vuc_range_overlaps (behind->iova, behind->size, region->iova, region->size))
+  if (behind != NULL && vuc_range_overlaps (behind->iova, behind->size, region->iova, region->size))
     return behind;
   return NULL;
 }
@@ -253,8 +251,8 @@ vuc_guest_table_begin_unmap (VucGuestTable *table, guint64 iova, guint64 size, G
     {
       region = NULL;
       vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
-                "no DMA region is mapped at 0x%" G_GINT64_MODIFIER "x with size 0x%" G_GINT64_MODIFIER
-                "x",
+                "no DMA region is mapped at 0x%" G_GINT64_MODIFIER
+                "x with size 0x%" G_GINT64_MODIFIER "x",
                 iova, size);
     }
   else if (table->restoring)

@@ -86,8 +86,9 @@ reopen (Connect *connect, GError **error)
 
   if (hook == NULL)
     {
-      vuc_fail (error, VUC_ERROR_NOT_SUPPORTED,
-                "the device was made from a descriptor, and there is no function to supply another");
+      vuc_fail (
+        error, VUC_ERROR_NOT_SUPPORTED,
+        "the device was made from a descriptor, and there is no function to supply another");
       return -1;
     }
 
@@ -135,7 +136,8 @@ open_socket (Connect *connect, GError **error)
       connect->pause = MIN (connect->pause * 2, LAST_PAUSE_US);
       return PHASE_WAITS;
     }
-  if (status == VUC_CONNECT_FAILED || !vuc_session_open (device->session, socket, device->path == NULL, error))
+  if (status == VUC_CONNECT_FAILED
+      || !vuc_session_open (device->session, socket, device->path == NULL, error))
     return PHASE_FAILS;
   return PHASE_OVER;
 }
@@ -435,11 +437,8 @@ let_everybody_in (Connect *connect, GError **error)
 }
 
 static PhaseStatus (*const phases[]) (Connect *connect, GError **error) = {
-  open_socket,     negotiate,
-  ask_device_info, ask_for_the_rest,
-  ask_for_io_fds_again, compare,
-  reset_if_wanted, restore_dma,
-  let_everybody_in,
+  open_socket, negotiate,       ask_device_info, ask_for_the_rest, ask_for_io_fds_again,
+  compare,     reset_if_wanted, restore_dma,     let_everybody_in,
 };
 
 static VucTaskStatus

@@ -39,6 +39,7 @@ struct _VucDevice
   int first_socket; /* the caller's descriptor, duplicated, until it is used; else -1 */
   guint64 generation;
   GSource *source;        /* of the context that it is attached to, or NULL */
+  GMainContext *context;  /* with source: a reference, so that it can be told of its end */
   gboolean reconnects;    /* it does so by itself just now */
   VucOperation reconnect; /* what is under way then, or 0 */
   gboolean closed;        /* by the caller, who has not connected it again */

@@ -79,8 +79,8 @@ check_region (VucDevice *device, const VucDmaRegion *region, GError **error)
                      region->iova, region->size, page);
   if ((region->flags & (VUC_DMA_READ | VUC_DMA_WRITE)) == 0 || (region->flags & ~known) != 0)
     return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
-                     "DMA region flags 0x%x: allowed are 0x%x, with at least one right", region->flags,
-                     known);
+                     "DMA region flags 0x%x: allowed are 0x%x, with at least one right",
+                     region->flags, known);
   return check_kind (region, error);
 }
 
@@ -102,6 +102,21 @@ check_file (const VucDmaRegion *region, const VucSharedFile *file, GError **erro
   return TRUE;
 }
 
+static VucGuestRegion *
+region_of (const VucDmaRegion *description, VucSharedFile *file)
+{
+  VucGuestRegion *region
+    = vuc_guest_region_new (description->iova, description->size, description->flags);
+
+  region->vaddr = description->vaddr;
+  region->file = file;
+  region->file_offset = description->fd_offset;
+  if (description->ops != NULL)
+    region->ops = *description->ops;
+  region->user_data = description->user_data;
+  return region;
+}
+
 /* A region of what the caller described, or NULL with an error. */
 static VucGuestRegion *
 make_region (VucDevice *device, const VucDmaRegion *description, GError **error)
@@ -111,7 +126,7 @@ make_region (VucDevice *device, const VucDmaRegion *description, GError **error)
   if (!check_region (device, description, error))
     return NULL;
   if (description->fd < 0)
-    return vuc_guest_region_new (description, NULL);
+    return region_of (description, NULL);
 
   if (device->shape.info.max_msg_fds == 0)
     {
@@ -124,7 +139,7 @@ make_region (VucDevice *device, const VucDmaRegion *description, GError **error)
   if (file == NULL)
     return NULL;
   if (check_file (description, file, error))
-    return vuc_guest_region_new (description, file);
+    return region_of (description, file);
   vuc_shared_file_unref (file);
   return NULL;
 }
@@ -426,8 +441,7 @@ prepare_map (VucDevice *device, const VucDmaRegion *regions, gsize n, GError **e
     }
 
   operation = operation_new (device, VUC_COMMAND_DMA_MAP);
-  operation->regions
-    = g_ptr_array_new_full ((guint) n, (GDestroyNotify) vuc_guest_region_unref);
+  operation->regions = g_ptr_array_new_full ((guint) n, (GDestroyNotify) vuc_guest_region_unref);
   for (gsize i = 0; i < n; i++)
     {
       VucGuestRegion *region = make_region (device, &regions[i], error);

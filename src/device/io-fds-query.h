@@ -20,8 +20,8 @@ typedef struct
   gboolean port_io;
 
   VucCall call;
-  guint32 argsz;    /* what was offered */
-  guint8 *payload;  /* of that size, while a call is under way */
+  guint32 argsz;   /* what was offered */
+  guint8 *payload; /* of that size, while a call is under way */
   guint n_asked;
   VucFdSet fds;
   VucRegionIoFdsKept answer; /* the outcome */

@@ -40,19 +40,23 @@ static GSourceFuncs functions = { .dispatch = dispatch, .finalize = finalize };
 
 /* The source takes the place of the one before. */
 static void
-set_source (VucDevice *device, GSource *source)
+set_source (VucDevice *device, GSource *source, GMainContext *context)
 {
+  GMainContext *context_before;
   GSource *before;
 
   g_mutex_lock (&device->lock);
   before = device->source;
+  context_before = device->context;
   device->source = source;
+  device->context = context;
   g_mutex_unlock (&device->lock);
 
   if (before == NULL)
     return;
   g_source_destroy (before);
   g_source_unref (before);
+  g_main_context_unref (context_before);
 }
 
 gboolean
@@ -73,8 +77,10 @@ vuc_device_attach (VucDevice *device, GMainContext *context, GError **error)
   g_source_set_name (source, "vfio-user device");
   g_source_set_can_recurse (source, TRUE);
   g_source_add_unix_fd (source, fd, G_IO_IN);
+  if (context == NULL)
+    context = g_main_context_default ();
   g_source_attach (source, context);
-  set_source (device, source);
+  set_source (device, source, g_main_context_ref (context));
   return TRUE;
 }
 
@@ -83,7 +89,7 @@ vuc_device_detach (VucDevice *device)
 {
   g_return_if_fail (device != NULL);
 
-  set_source (device, NULL);
+  set_source (device, NULL, NULL);
 }
 
 int

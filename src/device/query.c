@@ -218,8 +218,8 @@ submit_more (VucQueries *queries, GError **error)
   queries->n = count_next (queries, &memory);
   queries->replies = g_try_malloc (memory);
   if (queries->replies == NULL)
-    return vuc_fail (error, VUC_ERROR_LIMIT,
-                     "no memory for replies of %" G_GSIZE_FORMAT " bytes", memory);
+    return vuc_fail (error, VUC_ERROR_LIMIT, "no memory for replies of %" G_GSIZE_FORMAT " bytes",
+                     memory);
 
   calls = g_new (VucCall *, queries->n);
   for (guint i = 0; i < queries->n; i++)
@@ -238,10 +238,7 @@ submit_more (VucQueries *queries, GError **error)
 }
 
 void
-vuc_queries_init (VucQueries *queries,
-                  VucTask *task,
-                  const VucSettings *settings,
-                  VucShape *shape)
+vuc_queries_init (VucQueries *queries, VucTask *task, const VucSettings *settings, VucShape *shape)
 {
   GArray *all = queries_new (shape->info.num_regions + shape->info.num_irqs);
 
@@ -250,11 +247,9 @@ vuc_queries_init (VucQueries *queries,
   for (guint32 i = 0; i < shape->info.num_irqs; i++)
     query_add (all, VUC_COMMAND_DEVICE_GET_IRQ_INFO, i, VUC_IRQ_INFO_SIZE);
 
-  *queries = (VucQueries){ .task = task,
-                           .settings = settings,
-                           .shape = shape,
-                           .queries = all,
-                           .again = queries_new (0) };
+  *queries = (VucQueries){
+    .task = task, .settings = settings, .shape = shape, .queries = all, .again = queries_new (0)
+  };
 }
 
 void

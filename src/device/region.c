@@ -139,7 +139,8 @@ access_later (VucDevice *device,
   transfer = g_new (VucTransfer, 1);
   if (!prepare (transfer, device, command, region, offset, data, count, &error))
     return vuc_device_start_failed (device, error, receiver);
-  return vuc_device_start (device, &g_steal_pointer (&transfer)->task, vuc_transfer_clear, receiver);
+  return vuc_device_start (device, &g_steal_pointer (&transfer)->task, vuc_transfer_clear,
+                           receiver);
 }
 
 gboolean

@@ -84,8 +84,7 @@ typedef struct
   guint n;
 } Differences;
 
-static void G_GNUC_PRINTF (2, 3)
-  add_difference (Differences *differences, const char *format, ...)
+static void G_GNUC_PRINTF (2, 3) add_difference (Differences *differences, const char *format, ...)
 {
   va_list args;
 
@@ -101,8 +100,8 @@ static void
 compare_number (Differences *differences, const char *what, guint64 before, guint64 now)
 {
   if (before != now)
-    add_difference (differences, "%s was %" G_GUINT64_FORMAT ", is %" G_GUINT64_FORMAT, what, before,
-                    now);
+    add_difference (differences, "%s was %" G_GUINT64_FORMAT ", is %" G_GUINT64_FORMAT, what,
+                    before, now);
 }
 
 static void
@@ -187,11 +186,12 @@ compare_region (Differences *differences, const VucRegion *before, const VucRegi
                     "size of region %u was 0x%" G_GINT64_MODIFIER "x, is 0x%" G_GINT64_MODIFIER "x",
                     a->index, a->size, b->size);
   if (a->flags != b->flags || a->caps != b->caps)
-    add_difference (differences, "flags of region %u were 0x%x (capabilities 0x%x), are 0x%x (0x%x)",
-                    a->index, a->flags, a->caps, b->flags, b->caps);
+    add_difference (differences,
+                    "flags of region %u were 0x%x (capabilities 0x%x), are 0x%x (0x%x)", a->index,
+                    a->flags, a->caps, b->flags, b->caps);
   if (a->type != b->type || a->subtype != b->subtype)
-    add_difference (differences, "type of region %u was %u, subtype %u, is %u, %u", a->index, a->type,
-                    a->subtype, b->type, b->subtype);
+    add_difference (differences, "type of region %u was %u, subtype %u, is %u, %u", a->index,
+                    a->type, a->subtype, b->type, b->subtype);
   if (!areas_are_equal (before, now))
     add_difference (differences, "mappable areas of region %u", a->index);
   if (before->io_fds.known && now->io_fds.known

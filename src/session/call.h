@@ -53,14 +53,14 @@ typedef struct
 
   /* The session's, under its lock. */
   VucTask *task;
-  guint16 id;       /* while it is in the table of ids */
+  guint16 id;           /* while it is in the table of ids */
   gboolean id_is_known; /* it has had one */
-  guint64 serial;   /* which of all calls of the connection it is */
-  gboolean done;    /* has its outcome; it is over once it is not pinned any more, either */
-  gboolean crowded; /* waits for room, and has no id yet */
-  gboolean queued;  /* in the outbox */
-  gboolean sending; /* pinned: a sender reads the request without the lock */
-  gboolean receiving; /* pinned: the reader writes the reply without the lock */
+  guint64 serial;       /* which of all calls of the connection it is */
+  gboolean done;        /* has its outcome; it is over once it is not pinned any more, either */
+  gboolean crowded;     /* waits for room, and has no id yet */
+  gboolean queued;      /* in the outbox */
+  gboolean sending;     /* pinned: a sender reads the request without the lock */
+  gboolean receiving;   /* pinned: the reader writes the reply without the lock */
   gboolean traced;
   GList queue_link; /* in the outbox, or among the crowded; data is the call */
   GList task_link;  /* among its task's calls that are not over; likewise */

@@ -91,7 +91,8 @@ begin_reply_locked (VucSession *session, VucLane *lane, const VucHeader *header)
 
   if (lane->is_twin)
     {
-      vuc_session_die_of_protocol_locked (session, "%s reply on the twin socket, which is for commands",
+      vuc_session_die_of_protocol_locked (session,
+                                          "%s reply on the twin socket, which is for commands",
                                           vuc_command_name (header->command, came, sizeof came));
       return;
     }
@@ -249,7 +250,8 @@ message_deadline (const VucSession *session, const VucLane *lane)
 gint64
 vuc_inbox_message_deadline_locked (const VucSession *session)
 {
-  return MIN (message_deadline (session, &session->lane), message_deadline (session, session->twin));
+  return MIN (message_deadline (session, &session->lane),
+              message_deadline (session, session->twin));
 }
 
 gboolean
@@ -354,9 +356,11 @@ handle_receive_failure_locked (VucSession *session,
   if (status == VUC_IO_FAILED)
     vuc_session_die_locked (session, error);
   else if (lane->framer.in_message)
-    vuc_session_die_of_protocol_locked (
-      session, "the server closed the %s in the middle of a %s message", connection,
-      vuc_command_name (lane->framer.header.command, name, sizeof name));
+    vuc_session_die_of_protocol_locked (session,
+                                        "the server closed the %s in the middle of a %s message",
+                                        connection,
+                                        vuc_command_name (lane->framer.header.command, name,
+                                                          sizeof name));
   else if (!vuc_framer_is_idle (&lane->framer))
     vuc_session_die_of_protocol_locked (
       session, "the server closed the %s in the middle of a message header", connection);

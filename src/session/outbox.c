@@ -352,8 +352,8 @@ send_batch_locked (VucSession *session, Batch *batch)
     trace_batch_locked (session, batch);
 
   g_mutex_unlock (&session->lock);
-  status = vuc_socket_send (session->lane.socket, batch->iov, batch->n_iov, batch->fds, batch->n_fds,
-                            &sent, &error);
+  status = vuc_socket_send (session->lane.socket, batch->iov, batch->n_iov, batch->fds,
+                            batch->n_fds, &sent, &error);
   g_mutex_lock (&session->lock);
 
   settle_batch_locked (session, batch, sent);
@@ -409,8 +409,7 @@ vuc_outbox_flush_locked (VucSession *session)
       || (session->receiving && session->send_ended))
     vuc_session_wake_reader_locked (session);
   vuc_watch_update_locked (session);
-  if (session->send_ended
-      || (!session->has_reader && vuc_inbox_can_go_on_locked (session, lane)))
+  if (session->send_ended || (!session->has_reader && vuc_inbox_can_go_on_locked (session, lane)))
     vuc_watch_wake_loop_locked (session);
 }
 

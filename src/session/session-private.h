@@ -5,7 +5,10 @@
  * What the files of this floor share:
  *
  *   session.c  who waits, who reads, who wakes
- *   task.c     tasks: their steps, their numbers, how they end and are delivered
+ *   task.c     tasks: their calls, their steps, how they end
+ *   clock.c    their deadlines, and those that sleep
+ *   operations.c  asynchronous ones: numbers, waiting, cancelling
+ *   delivery.c    who is told of their outcomes
  *   link.c     how a connection comes and goes
  *   inbox.c    what a message that came means
  *   serving.c  commands of the server
@@ -43,20 +46,20 @@ typedef struct
     VUC_SERVING_DATA,  /* the rest is */
     VUC_SERVING_ANSWER /* the answer is being sent; nothing more is read meanwhile */
   } serving;
-  gboolean begun;        /* the service's begin was called: it is owed a release */
-  gboolean busy;         /* pinned: a thread is in the service, or in a system call with its memory */
-  guint64 n_served;      /* how many there were */
-  guint n_taken;         /* places that were handed to the framer */
-  guint8 *answer_copy;   /* instead of the service's memory, if that was revoked */
-  struct iovec copied;   /* that */
+  gboolean begun;      /* the service's begin was called: it is owed a release */
+  gboolean busy;       /* pinned: a thread is in the service, or in a system call with its memory */
+  guint64 n_served;    /* how many there were */
+  guint n_taken;       /* places that were handed to the framer */
+  guint8 *answer_copy; /* instead of the service's memory, if that was revoked */
+  struct iovec copied; /* that */
   gint64 answer_blocked; /* g_get_monotonic_time() when its answer found no room first; 0: it did */
   guint8 answer[VUC_HEADER_SIZE + VUC_SERVICE_FIXED_SIZE];
-  gsize answer_size;  /* of these */
-  gsize answer_sent;  /* of these and the data behind them */
-  gboolean blocked;   /* the socket took no more: whoever reads must poll for output, too */
-  gboolean patient;   /* a receive that sleeps comes back in time */
-  gboolean ready;     /* there may be something to receive */
-  gboolean held_back; /* what was received is not looked at before something else is done */
+  gsize answer_size;   /* of these */
+  gsize answer_sent;   /* of these and the data behind them */
+  gboolean blocked;    /* the socket took no more: whoever reads must poll for output, too */
+  gboolean patient;    /* a receive that sleeps comes back in time */
+  gboolean ready;      /* there may be something to receive */
+  gboolean held_back;  /* what was received is not looked at before something else is done */
   guint32 watched_for; /* events for which it is in the epoll set; 0: it is not */
 
   VucFramer framer;
@@ -70,19 +73,19 @@ struct _VucSession
   GMutex lock; /* guards everything below */
 
   /* The connection. */
-  gboolean up;           /* it can be used, by the connecting task at least */
-  GError *down;          /* why it can not; NULL before the first one */
-  GError *cause;         /* why nobody else can use it; NULL while connected */
+  gboolean up;   /* it can be used, by the connecting task at least */
+  GError *down;  /* why it can not; NULL before the first one */
+  GError *cause; /* why nobody else can use it; NULL while connected */
   gboolean was_connected;
-  gboolean is_shared;    /* somebody has a duplicate of the socket */
-  gboolean shuts_down;   /* the last reference has gone */
-  guint64 link_number;   /* how many there were */
-  VucTask *connector;    /* the task that makes one */
-  GError *refused;       /* what it is to fail with, because the session was ended meanwhile */
+  gboolean is_shared;  /* somebody has a duplicate of the socket */
+  gboolean shuts_down; /* the last reference has gone */
+  guint64 link_number; /* how many there were */
+  VucTask *connector;  /* the task that makes one */
+  GError *refused;     /* what it is to fail with, because the session was ended meanwhile */
   gboolean negotiated;
-  gboolean held;         /* the VERSION reply is in: nothing more is looked at before negotiated */
-  gboolean send_ended;   /* the server reads no more: what is sent is dropped */
-  gboolean serial;       /* one command at a time */
+  gboolean held;       /* the VERSION reply is in: nothing more is looked at before negotiated */
+  gboolean send_ended; /* the server reads no more: what is sent is dropped */
+  gboolean serial;     /* one command at a time */
   VucPending pending;
   VucLane *twin; /* NULL: none was agreed on; the main one is the last member */
 
@@ -93,15 +96,15 @@ struct _VucSession
   gboolean poll_stale; /* it was woken, to look at what it polls for */
   gboolean polls_room; /* for output on the main socket, too */
   gboolean polls_input;
-  int wake;            /* eventfd that makes it look again; -1: not made yet */
-  GQueue sleepers;     /* waited tasks whose threads sleep, each of which could become the reader */
+  int wake;        /* eventfd that makes it look again; -1: not made yet */
+  GQueue sleepers; /* waited tasks whose threads sleep, each of which could become the reader */
 
   /* The sender role. */
   gboolean has_sender;
-  GQueue outbox;     /* calls that are not wholly sent, in order; each has an id */
-  gsize head_sent;   /* bytes of the first one that were sent */
-  GByteArray *rest;  /* of a message whose task was cancelled in the middle; goes first; or NULL */
-  GQueue crowd;      /* calls that wait for room in the outbox, in order */
+  GQueue outbox;    /* calls that are not wholly sent, in order; each has an id */
+  gsize head_sent;  /* bytes of the first one that were sent */
+  GByteArray *rest; /* of a message whose task was cancelled in the middle; goes first; or NULL */
+  GQueue crowd;     /* calls that wait for room in the outbox, in order */
   gsize queued_bytes;
 
   /* Who waits for a pin, a role or a step to end. */
@@ -110,7 +113,7 @@ struct _VucSession
 
   /* Asynchronous tasks. */
   GHashTable *operations; /* number to task; those that are not delivered yet */
-  guint n_operations; /* of these, but for those that were refused */
+  guint n_operations;     /* of these, but for those that were refused */
   VucOperation last_number;
   GQueue ready;     /* whose step is due, and which nobody waits for */
   GQueue finished;  /* to be delivered */
@@ -121,13 +124,13 @@ struct _VucSession
   int epoll; /* -1: nobody has asked for it */
   int loop_wake;
   int timer;
-  gint64 timer_at;        /* for when the timer is set; G_MAXINT64: it is not */
-  guint n_processing;     /* threads that look at everything: what they find needs no waking */
-  gboolean loop_woken;    /* loop_wake was written, and not read since */
-  gboolean must_look;     /* there is more to do than the set tells of, or than can be delivered */
-  gboolean watch_paused;  /* the sockets are not to be in the epoll set */
-  gint64 resume_at;       /* paused with nobody reading: when they come back; else 0 */
-  gint64 last_leave;      /* when a blocking reader left last */
+  gint64 timer_at;       /* for when the timer is set; G_MAXINT64: it is not */
+  guint n_processing;    /* threads that look at everything: what they find needs no waking */
+  gboolean loop_woken;   /* loop_wake was written, and not read since */
+  gboolean must_look;    /* there is more to do than the set tells of, or than can be delivered */
+  gboolean watch_paused; /* the sockets are not to be in the epoll set */
+  gint64 resume_at;      /* paused with nobody reading: when they come back; else 0 */
+  gint64 last_leave;     /* when a blocking reader left last */
 
   VucLane lane;
 };
@@ -203,6 +206,39 @@ gint64 vuc_task_next_time_locked (const VucSession *session);
 
 /* The step of a sleeping task is due now. */
 void vuc_task_rouse_locked (VucSession *session, VucTask *task);
+
+/* A task stands in ready or finished, or in neither. */
+void vuc_task_enqueue_locked (GQueue *queue, VucTask *task);
+void vuc_task_dequeue_locked (VucTask *task);
+
+/* Its step may be due now: whoever waits is woken, or it is ready. */
+void vuc_task_note_if_due_locked (VucSession *session, VucTask *task);
+
+/* Runs its step; takes the lock off meanwhile. */
+void vuc_task_run_step_locked (VucSession *session, VucTask *task);
+
+/* It has ended; takes the error, NULL for success. */
+void vuc_task_finish_locked (VucSession *session, VucTask *task, GError *error);
+
+/* No lock is held: the last word on an outcome, before it is told. */
+void vuc_task_settle (VucTask *task, GError **error);
+
+/* FALSE, with the error that says so. */
+gboolean vuc_task_refuse_inside_callback (GError **error);
+
+/* --- clock.c --- */
+
+void vuc_clock_add_locked (VucSession *session, VucTask *task);
+void vuc_clock_remove_locked (VucSession *session, VucTask *task);
+void vuc_clock_forget_snooze_locked (VucSession *session, VucTask *task);
+
+/* --- operations.c --- */
+
+/* It is not under way any more. */
+void vuc_operation_forget_locked (VucSession *session, VucTask *task);
+
+/* No lock is held: everything was told; frees it. */
+void vuc_operation_dispose (VucTask *task);
 
 /* An outcome that belongs to no operation: told to callback, after those of the tasks that are due
  * by now. */

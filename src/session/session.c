@@ -231,8 +231,8 @@ poll_locked (VucSession *session, const VucTask *task)
   if (session->lane.blocked || vuc_serving_has_answer (&session->lane))
     vuc_outbox_flush_locked (session);
 
-  session->lane.ready
-    = n_ready < 0 || fds[0].revents != 0 || vuc_inbox_can_go_on_locked (session, &session->lane);
+  session->lane.ready = n_ready < 0 || fds[0].revents != 0
+                        || vuc_inbox_can_go_on_locked (session, &session->lane);
   if (twin != NULL)
     twin->ready = n_ready < 0 || fds[n_fds - 1].revents != 0;
   return n_ready != 0 || until < task->deadline;
@@ -293,8 +293,20 @@ may_sleep_in_receive_locked (VucSession *session, const VucTask *task)
 static void
 clear_up_locked (VucSession *session, VucLane *lane)
 {
-  while (lane != NULL && session->up
-         && vuc_inbox_pump_locked (session, lane) == VUC_INBOX_DONE)
+  while (lane != NULL && session->up && vuc_inbox_pump_locked (session, lane) == VUC_INBOX_DONE)
+    continue;
+}
+
+/* Reader role: the deadline has passed in the middle of the task's reply.  What is there already is
+ * not late. */
+static void
+take_what_is_there_locked (VucSession *session, const VucTask *task)
+{
+  VucLane *lane = &session->lane;
+
+  lane->ready = TRUE;
+  while (session->up && lane->current != NULL && lane->current->task == task
+         && vuc_session_take_one_locked (session, lane, FALSE))
     continue;
 }
 
@@ -381,6 +393,8 @@ vuc_session_wait_locked (VucSession *session, VucTask *task)
         vuc_session_stop_reading_locked (session, task);
       vuc_session_try_to_read_locked (session, task);
       in_time = task->reads ? read_locked (session, task) : sleep_locked (session, task);
+      if (!in_time && task->reads)
+        take_what_is_there_locked (session, task);
     }
 
   if (task->reads)

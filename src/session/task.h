@@ -38,12 +38,12 @@ struct _VucTask
   /* Set before it begins, and by its own step. */
   VucSession *session;
   VucTaskStep step;
-  gint64 deadline;      /* g_get_monotonic_time(); G_MAXINT64 for none */
-  guint16 command;      /* what to name when it ends early and has no call to name */
-  const char *label;    /* or this, if it is not NULL */
-  gboolean connects;    /* it makes the connection, so it may use one that is not there for others */
-  gboolean unlimited;   /* it begins however much is under way */
-  gpointer owner;       /* whoever made the task may keep something here */
+  gint64 deadline;    /* g_get_monotonic_time(); G_MAXINT64 for none */
+  guint16 command;    /* what to name when it ends early and has no call to name */
+  const char *label;  /* or this, if it is not NULL */
+  gboolean connects;  /* it makes the connection, so it may use one that is not there for others */
+  gboolean unlimited; /* it begins however much is under way */
+  gpointer owner;     /* whoever made the task may keep something here */
   void (*settle) (VucTask *task, GError **error); /* called once, with no lock held, before the
                          * outcome is told, which it may change; may be NULL */
   GDestroyNotify clear; /* asynchronous: frees what the task has made; may be NULL */
@@ -56,14 +56,14 @@ struct _VucTask
   GDestroyNotify destroy;
 
   /* The session's, under its lock. */
-  GQueue calls;     /* submitted and not over */
-  guint n_lingering; /* of these: have their outcome, but are pinned */
+  GQueue calls;        /* submitted and not over */
+  guint n_lingering;   /* of these: have their outcome, but are pinned */
   guint64 link_number; /* of the connection that they went to */
-  gint64 wake_at;   /* it sleeps until then; 0: it does not */
-  gboolean waited;  /* a thread waits for it, and runs its steps */
-  gboolean reads;   /* and that thread holds the reader role */
-  gboolean counts;  /* among the operations under way */
-  gboolean running; /* a step is being run */
+  gint64 wake_at;      /* it sleeps until then; 0: it does not */
+  gboolean waited;     /* a thread waits for it, and runs its steps */
+  gboolean reads;      /* and that thread holds the reader role */
+  gboolean counts;     /* among the operations under way */
+  gboolean running;    /* a step is being run */
   gboolean done;
   GError *error; /* with done */
   gboolean sleeping;
