@@ -26,7 +26,7 @@ struct _VucDmaLog
   gint active; /* atomic: so that nobody takes the lock for nothing */
   GMutex lock; /* a leaf; guards what follows */
   guint64 page_size;
-  GHashTable *chunks; /* of Chunk, as a set */
+  GHashTable *chunks; /* of Chunk, as a set; NULL: nothing is recorded */
 };
 
 VucDmaLog *
@@ -35,14 +35,13 @@ vuc_dma_log_new (void)
   VucDmaLog *log = g_new0 (VucDmaLog, 1);
 
   g_mutex_init (&log->lock);
-  log->chunks = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   return log;
 }
 
 void
 vuc_dma_log_free (VucDmaLog *log)
 {
-  g_hash_table_unref (log->chunks);
+  g_clear_pointer (&log->chunks, g_hash_table_unref);
   g_mutex_clear (&log->lock);
   g_free (log);
 }
@@ -51,7 +50,8 @@ void
 vuc_dma_log_start (VucDmaLog *log, guint64 page_size)
 {
   g_mutex_lock (&log->lock);
-  g_hash_table_remove_all (log->chunks);
+  g_clear_pointer (&log->chunks, g_hash_table_unref);
+  log->chunks = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   log->page_size = page_size;
   g_atomic_int_set (&log->active, TRUE);
   g_mutex_unlock (&log->lock);
@@ -62,7 +62,7 @@ vuc_dma_log_stop (VucDmaLog *log)
 {
   g_mutex_lock (&log->lock);
   g_atomic_int_set (&log->active, FALSE);
-  g_hash_table_remove_all (log->chunks);
+  g_clear_pointer (&log->chunks, g_hash_table_unref);
   log->page_size = 0;
   g_mutex_unlock (&log->lock);
 }

@@ -26,7 +26,7 @@ struct _VucGuestTable
 {
   GMutex lock;       /* a leaf; guards what follows, and the state of regions */
   GArray *entries;   /* ascending */
-  GHashTable *files; /* those of the regions, as a set; no references */
+  GHashTable *files; /* those of the regions, as a set; no references; NULL: none was */
   guint n_fenced;
   gboolean restoring;
 };
@@ -38,7 +38,6 @@ vuc_guest_table_new (void)
 
   g_mutex_init (&table->lock);
   table->entries = g_array_new (FALSE, FALSE, sizeof (Entry));
-  table->files = g_hash_table_new (vuc_shared_file_hash, vuc_shared_file_equal);
   return table;
 }
 
@@ -48,7 +47,7 @@ vuc_guest_table_free (VucGuestTable *table)
   for (guint i = 0; i < table->entries->len; i++)
     vuc_guest_region_unref (g_array_index (table->entries, Entry, i).region);
   g_array_unref (table->entries);
-  g_hash_table_unref (table->files);
+  g_clear_pointer (&table->files, g_hash_table_unref);
   g_mutex_clear (&table->lock);
   g_free (table);
 }
@@ -99,6 +98,12 @@ vuc_guest_table_get_count (VucGuestTable *table)
 
 /* --- Files --- */
 
+static VucSharedFile *
+find_file_locked (VucGuestTable *table, const VucSharedFile *like)
+{
+  return table->files != NULL ? g_hash_table_lookup (table->files, like) : NULL;
+}
+
 VucSharedFile *
 vuc_guest_table_share_file (VucGuestTable *table,
                             int fd,
@@ -112,7 +117,7 @@ vuc_guest_table_share_file (VucGuestTable *table,
   if (file == NULL)
     return NULL;
   g_mutex_lock (&table->lock);
-  known = g_hash_table_lookup (table->files, file);
+  known = find_file_locked (table, file);
   if (known != NULL)
     vuc_shared_file_ref (known);
   g_mutex_unlock (&table->lock);
@@ -127,7 +132,7 @@ vuc_guest_table_share_file (VucGuestTable *table,
 static void
 forget_file_locked (VucGuestTable *table, const VucGuestRegion *region)
 {
-  if (region->file == NULL || g_hash_table_lookup (table->files, region->file) != region->file)
+  if (region->file == NULL || find_file_locked (table, region->file) != region->file)
     return;
   if (--region->file->n_regions == 0)
     g_hash_table_remove (table->files, region->file);
@@ -138,9 +143,11 @@ note_file_locked (VucGuestTable *table, const VucGuestRegion *region)
 {
   if (region->file == NULL)
     return;
-  if (g_hash_table_lookup (table->files, region->file) == NULL)
+  if (table->files == NULL)
+    table->files = g_hash_table_new (vuc_shared_file_hash, vuc_shared_file_equal);
+  if (find_file_locked (table, region->file) == NULL)
     g_hash_table_add (table->files, region->file);
-  if (g_hash_table_lookup (table->files, region->file) == region->file)
+  if (find_file_locked (table, region->file) == region->file)
     region->file->n_regions++;
 }
 

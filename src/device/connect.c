@@ -32,7 +32,6 @@ typedef struct
   guint phase;    /* in the table of phases */
   gboolean asked; /* the phase has submitted something */
   gint64 pause;   /* microseconds until the next attempt */
-  char *label;
 
   VucVersion proposal;
   GByteArray *payload;
@@ -491,9 +490,7 @@ connect_new (VucDevice *device)
   vuc_task_init (&connect->task, device->session, connect_step, vuc_device_deadline (device));
   connect->device = device;
   connect->pause = FIRST_PAUSE_US;
-  connect->label = device->path != NULL ? g_strdup_printf ("connecting to '%s'", device->path)
-                                        : g_strdup ("connecting");
-  connect->task.label = connect->label;
+  connect->task.place = device->path;
   connect->task.settle = connect_settle;
   vuc_fd_set_init (&connect->fds);
   vuc_fd_set_init (&connect->io_fds.fds);
@@ -515,7 +512,6 @@ connect_clear (gpointer data)
   vuc_fd_set_clear (&connect->fds);
   g_clear_pointer (&connect->payload, g_byte_array_unref);
   g_free (connect->reply);
-  g_free (connect->label);
 }
 
 gboolean

@@ -136,7 +136,7 @@ take_any_operation (VucSession *session)
   VucTask *task = NULL;
 
   g_mutex_lock (&session->lock);
-  for (;;)
+  while (session->operations != NULL)
     {
       g_hash_table_iter_init (&iter, session->operations);
       if (!g_hash_table_iter_next (&iter, NULL, &value))

@@ -42,7 +42,6 @@ vuc_session_new (const VucSessionOptions *options)
   session->lane.socket = -1;
   session->wake = session->epoll = session->loop_wake = session->timer = -1;
   session->timer_at = G_MAXINT64;
-  session->operations = g_hash_table_new (g_int64_hash, g_int64_equal);
   vuc_pending_init (&session->pending);
   vuc_fail (&session->cause, VUC_ERROR_DISCONNECTED, "the device is not connected yet");
   return session;
@@ -101,7 +100,7 @@ vuc_session_free (VucSession *session)
   g_clear_error (&session->down);
   g_clear_error (&session->refused);
   vuc_pending_clear (&session->pending);
-  g_hash_table_unref (session->operations);
+  g_clear_pointer (&session->operations, g_hash_table_unref);
   g_cond_clear (&session->released);
   g_mutex_clear (&session->lock);
   g_free (session);
@@ -274,7 +273,9 @@ vuc_session_set_serial (VucSession *session, gboolean serial)
 static void
 complete_all_locked (VucSession *session, const GError *cause)
 {
-  for (guint id = 0; id < session->pending.capacity; id++)
+  gboolean none = session->pending.n_waiting + session->pending.n_abandoned == 0;
+
+  for (guint id = 0; !none && id < session->pending.capacity; id++)
     {
       VucPendingSlot *slot = vuc_pending_find (&session->pending, (guint16) id);
       VucCall *call = slot != NULL ? slot->call : NULL;

@@ -9,6 +9,12 @@
 #include "base/error.h"
 #include "session/session-private.h"
 
+static VucTask *
+find_locked (VucSession *session, VucOperation number)
+{
+  return session->operations != NULL ? g_hash_table_lookup (session->operations, &number) : NULL;
+}
+
 VucOperation
 vuc_task_start (VucTask *task, VucCallback callback, gpointer user_data, GDestroyNotify destroy)
 {
@@ -35,6 +41,8 @@ vuc_task_start (VucTask *task, VucCallback callback, gpointer user_data, GDestro
               "%" G_GSIZE_FORMAT " bytes wait to be sent already, allowed are %" G_GSIZE_FORMAT,
               session->queued_bytes, session->options.max_queued_bytes);
 
+  if (session->operations == NULL)
+    session->operations = g_hash_table_new (g_int64_hash, g_int64_equal);
   g_hash_table_insert (session->operations, &task->number, task);
   task->counts = error == NULL;
   session->n_operations += task->counts;
@@ -61,7 +69,7 @@ vuc_task_start (VucTask *task, VucCallback callback, gpointer user_data, GDestro
 void
 vuc_operation_forget_locked (VucSession *session, VucTask *task)
 {
-  if (g_hash_table_remove (session->operations, &task->number))
+  if (session->operations != NULL && g_hash_table_remove (session->operations, &task->number))
     session->n_operations -= task->counts;
 }
 
@@ -86,7 +94,7 @@ vuc_task_wait (VucSession *session, VucOperation number, GError **error)
     return vuc_task_refuse_inside_callback (error);
 
   g_mutex_lock (&session->lock);
-  task = g_hash_table_lookup (session->operations, &number);
+  task = find_locked (session, number);
   if (task == NULL || task->waited)
     {
       g_mutex_unlock (&session->lock);
@@ -126,7 +134,7 @@ vuc_task_cancel (VucSession *session, VucOperation number)
     return FALSE;
 
   g_mutex_lock (&session->lock);
-  while ((task = g_hash_table_lookup (session->operations, &number)) != NULL && !task->done
+  while ((task = find_locked (session, number)) != NULL && !task->done
          && vuc_task_is_pinned_locked (task))
     vuc_session_await_release_locked (session);
 

@@ -112,7 +112,7 @@ struct _VucSession
   guint n_awaiting;
 
   /* Asynchronous tasks. */
-  GHashTable *operations; /* number to task; those that are not delivered yet */
+  GHashTable *operations; /* number to task; those that are not delivered yet; NULL: none was */
   guint n_operations;     /* of these, but for those that were refused */
   VucOperation last_number;
   GQueue ready;     /* whose step is due, and which nobody waits for */

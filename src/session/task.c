@@ -218,8 +218,9 @@ early_end (const VucSession *session, const VucTask *task, VucError code)
 
   if (code == VUC_ERROR_DISCONNECTED)
     return g_error_copy (session->cause);
-  if (call == NULL && task->label != NULL)
-    vuc_fail (&error, code, "%s: %s", task->label,
+  if (call == NULL && task->connects)
+    vuc_fail (&error, code, "connecting%s%s%s: %s", task->place != NULL ? " to '" : "",
+              task->place != NULL ? task->place : "", task->place != NULL ? "'" : "",
               code == VUC_ERROR_CANCELLED
                 ? "cancelled"
                 : "the server did not accept in time; it may have another client");

@@ -207,7 +207,7 @@ vuc_watch_resume_locked (VucSession *session)
   now = g_get_monotonic_time ();
   last = session->last_leave;
   session->last_leave = now;
-  if (now - last > RESUME_US || g_hash_table_size (session->operations) > 0 || session->lane.blocked
+  if (now - last > RESUME_US || session->n_operations > 0 || session->lane.blocked
       || !session->up)
     {
       resume_now_locked (session);

@@ -103,16 +103,20 @@ is_set (const Capability *row, const Said *said)
 static void
 append_value (GString *text, const Capability *row, const Said *said)
 {
-  char digits[24];
+  char digits[20];
+  gsize first = sizeof digits;
+  guint64 number;
 
   if (row->kind == SWITCH)
     {
       g_string_append (text, G_STRUCT_MEMBER (gboolean, said, row->offset) ? "true" : "false");
       return;
     }
-  g_snprintf (digits, sizeof digits, "%" G_GUINT64_FORMAT,
-              G_STRUCT_MEMBER (guint64, said, row->offset));
-  g_string_append (text, digits);
+  number = G_STRUCT_MEMBER (guint64, said, row->offset);
+  do
+    digits[--first] = (char) ('0' + number % 10);
+  while ((number /= 10) > 0);
+  g_string_append_len (text, digits + first, (gssize) (sizeof digits - first));
 }
 
 /* Our own names with numbers and booleans: nothing to escape, so it is written as it is; building a
