@@ -69,7 +69,9 @@ session_sources = \
   src/session/session.h \
   src/session/task.c \
   src/session/task.h \
-  src/session/watch.c
+  src/session/watch.c \
+  src/session/watched.c \
+  src/session/watched.h
 
 access_sources = \
   src/access/dma-log.c \

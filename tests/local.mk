@@ -47,6 +47,7 @@ unit_tests += tests/unit/test-session-sending
 unit_tests += tests/unit/test-session-server-commands
 unit_tests += tests/unit/test-session-service
 unit_tests += tests/unit/test-session-threads
+unit_tests += tests/unit/test-session-watched
 unit_tests += tests/unit/test-socket
 unit_tests += tests/unit/test-version
 unit_tests += tests/unit/test-version-json
@@ -216,6 +217,7 @@ tests_unit_test_session_server_commands_SOURCES = \
   tests/unit/test-session-server-commands.c $(session_test_parts)
 tests_unit_test_session_service_SOURCES = \
   tests/unit/test-session-service.c $(session_test_parts)
+tests_unit_test_session_watched_SOURCES = tests/unit/test-session-watched.c $(session_test_parts)
 tests_unit_test_session_threads_SOURCES = tests/unit/test-session-threads.c $(session_test_parts)
 
 # Many threads on one device, for as long as somebody likes: each scenario lasts THREAD_SECONDS.

@@ -50,6 +50,7 @@ typedef struct
   /* The outcome. */
   gsize reply_size; /* bytes of payload that came */
   GError *error;    /* NULL after success; else owned until vuc_call_clear() */
+  guint64 order;    /* in which the calls of a session are sent: the greater, the later */
 
   /* The session's, under its lock. */
   VucTask *task;

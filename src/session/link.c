@@ -42,6 +42,7 @@ vuc_session_new (const VucSessionOptions *options)
   session->lane.socket = -1;
   session->wake = session->epoll = session->loop_wake = session->timer = -1;
   session->timer_at = G_MAXINT64;
+  vuc_watched_init (&session->watched);
   vuc_pending_init (&session->pending);
   vuc_fail (&session->cause, VUC_ERROR_DISCONNECTED, "the device is not connected yet");
   return session;
@@ -96,6 +97,7 @@ vuc_session_free (VucSession *session)
   if (session->wake >= 0)
     close (session->wake);
   vuc_watch_clear (session);
+  vuc_watched_clear (&session->watched);
   g_clear_error (&session->cause);
   g_clear_error (&session->down);
   g_clear_error (&session->refused);

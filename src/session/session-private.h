@@ -14,6 +14,7 @@
  *   serving.c  commands of the server
  *   outbox.c   what goes out
  *   watch.c    the epoll descriptor: who is woken when nobody waits
+ *   watched.c  descriptors of others in it
  *   loop.c     what is done then
  */
 
@@ -25,6 +26,7 @@
 #include "session/pending.h"
 #include "session/session.h"
 #include "session/task.h"
+#include "session/watched.h"
 #include "transport/framer.h"
 
 /* One of the sockets of a connection: the main one, or the twin, which is for server commands. */
@@ -106,6 +108,7 @@ struct _VucSession
   GByteArray *rest; /* of a message whose task was cancelled in the middle; goes first; or NULL */
   GQueue crowd;     /* calls that wait for room in the outbox, in order */
   gsize queued_bytes;
+  guint64 last_order; /* of the call that was submitted last */
 
   /* Who waits for a pin, a role or a step to end. */
   GCond released;
@@ -126,6 +129,7 @@ struct _VucSession
   int timer;
   gint64 timer_at;       /* for when the timer is set; G_MAXINT64: it is not */
   guint n_processing;    /* threads that look at everything: what they find needs no waking */
+  VucWatchedSet watched; /* descriptors of others */
   gboolean loop_woken;   /* loop_wake was written, and not read since */
   gboolean must_look;    /* there is more to do than the set tells of, or than can be delivered */
   gboolean watch_paused; /* the sockets are not to be in the epoll set */
@@ -244,6 +248,12 @@ void vuc_operation_dispose (VucTask *task);
  * by now. */
 void vuc_task_give_notice_locked (VucSession *session, VucCallback callback, const GError *error);
 
+/* The task is to be delivered, in order with those that have ended: to its callback. */
+void vuc_task_deliver_later_locked (VucSession *session, VucTask *task);
+
+/* It is not delivered, unless that has begun.  Whether it was to be. */
+gboolean vuc_task_deliver_not_locked (VucTask *task);
+
 /* --- link.c --- */
 
 /* The connection is dead of this cause, which is taken; every call completes with it. */
@@ -358,6 +368,9 @@ void vuc_watch_set_timer_locked (VucSession *session);
 
 /* Which of the set's descriptors are ready: reads the wake-up and the timer empty. */
 void vuc_watch_look_locked (VucSession *session);
+
+/* The set of watched.c becomes part of this one, if that is there.  FALSE with errno. */
+gboolean vuc_watch_add_watched_locked (VucSession *session);
 
 /* A look at everything is over: the loop sleeps until there is something new. */
 void vuc_watch_end_look_locked (VucSession *session);

@@ -50,7 +50,7 @@ typedef struct
 /* Not connected yet. */
 VucSession *vuc_session_new (const VucSessionOptions *options);
 
-/* No call may be under way, no operation be undelivered. */
+/* No call may be under way, no operation be undelivered, nothing be watched. */
 void vuc_session_free (VucSession *session);
 
 /* --- Connections (link.c) --- */
@@ -119,6 +119,27 @@ void vuc_session_process (VucSession *session);
 /* Delivers what is complete already, on this thread; the second also what comes to it by that. */
 void vuc_session_deliver (VucSession *session);
 void vuc_session_deliver_all (VucSession *session);
+
+/* --- Descriptors of others (watched.c) --- */
+
+typedef struct _VucWatched VucWatched;
+
+typedef void (*VucWatchedFunc) (VucDevice *device, gpointer user_data);
+
+/* From now on func is called whenever fd is readable: where and how callbacks are delivered, in
+ * order with them, never on two threads at a time.  destroy is called when it will not be called
+ * any more; fd must stay open until then.  NULL with VUC_ERROR_LIMIT: destroy is not called. */
+VucWatched *vuc_session_watch (VucSession *session,
+                               int fd,
+                               VucWatchedFunc func,
+                               gpointer user_data,
+                               GDestroyNotify destroy,
+                               GError **error);
+
+/* func is not called any more; it may be running, on this thread or on another. */
+void vuc_session_unwatch (VucWatched *watched);
+
+/* --- The end --- */
 
 /* Ends everything and delivers all of it, on this thread; no other may use the session. */
 void vuc_session_shut_down (VucSession *session, const GError *cause);

@@ -59,6 +59,22 @@ vuc_task_dequeue_locked (VucTask *task)
   task->queue = NULL;
 }
 
+void
+vuc_task_deliver_later_locked (VucSession *session, VucTask *task)
+{
+  vuc_task_enqueue_locked (&session->finished, task);
+  vuc_watch_offer_locked (session);
+}
+
+gboolean
+vuc_task_deliver_not_locked (VucTask *task)
+{
+  gboolean was_queued = task->queue != NULL;
+
+  vuc_task_dequeue_locked (task);
+  return was_queued;
+}
+
 /* --- Calls --- */
 
 gboolean
@@ -152,10 +168,7 @@ vuc_task_finish_locked (VucSession *session, VucTask *task, GError *error)
   if (task->waited)
     vuc_session_wake_waiter_locked (task);
   else if (task->callback != NULL)
-    {
-      vuc_task_enqueue_locked (&session->finished, task);
-      vuc_watch_offer_locked (session);
-    }
+    vuc_task_deliver_later_locked (session, task);
 }
 
 /* The server is in the middle of a message of the task, or we are, and it does not go on. */
@@ -301,6 +314,7 @@ vuc_task_submit (VucTask *task, VucCall *const *calls, gsize n)
       if (error == NULL && !session->up)
         error = session->down;
       call->task = task;
+      call->order = ++session->last_order;
       g_queue_push_tail_link (&task->calls, &call->task_link);
       if (error != NULL)
         vuc_call_complete_locked (session, call, g_error_copy (error));

@@ -36,6 +36,7 @@ enum
   ABOUT_TIMER,
   ABOUT_LANE,
   ABOUT_TWIN,
+  ABOUT_WATCHED,
   N_ABOUT
 };
 
@@ -47,6 +48,13 @@ add (VucSession *session, int fd, guint32 about)
   struct epoll_event event = { .events = EPOLLIN, .data.u32 = about };
 
   return fd >= 0 && epoll_ctl (session->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+gboolean
+vuc_watch_add_watched_locked (VucSession *session)
+{
+  return session->epoll < 0 || session->watched.epoll < 0
+         || add (session, session->watched.epoll, ABOUT_WATCHED);
 }
 
 void
@@ -71,7 +79,7 @@ make_locked (VucSession *session, GError **error)
   session->loop_wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   session->timer = timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (session->epoll >= 0 && add (session, session->loop_wake, ABOUT_WAKE)
-      && add (session, session->timer, ABOUT_TIMER))
+      && add (session, session->timer, ABOUT_TIMER) && vuc_watch_add_watched_locked (session))
     return TRUE;
 
   number = errno;
@@ -289,6 +297,7 @@ vuc_watch_look_locked (VucSession *session)
       session->lane.ready = TRUE;
       if (session->twin != NULL)
         session->twin->ready = TRUE;
+      vuc_watched_look_locked (session);
       return;
     }
 
@@ -308,6 +317,8 @@ vuc_watch_look_locked (VucSession *session)
       if (read (session->timer, &count, sizeof count) < 0)
         count = 0;
     }
+  if (is_ready[ABOUT_WATCHED])
+    vuc_watched_look_locked (session);
   if (session->has_reader)
     return;
   session->lane.ready = is_ready[ABOUT_LANE];
