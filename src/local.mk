@@ -24,6 +24,8 @@ wire_sources = \
   src/wire/header.h \
   src/wire/irq-info.c \
   src/wire/irq-info.h \
+  src/wire/irq-set.c \
+  src/wire/irq-set.h \
   src/wire/print-fields.c \
   src/wire/print-fields.h \
   src/wire/print-lists.c \

@@ -32,6 +32,7 @@ unit_tests += tests/unit/test-framer-streams
 unit_tests += tests/unit/test-header
 unit_tests += tests/unit/test-io-fd-kind
 unit_tests += tests/unit/test-irq-info
+unit_tests += tests/unit/test-irq-set
 unit_tests += tests/unit/test-mapped-area
 unit_tests += tests/unit/test-pending
 unit_tests += tests/unit/test-print

@@ -47,6 +47,7 @@ typedef enum
 #define VUC_REGION_INFO_SIZE   32 /* before the capabilities */
 #define VUC_REGION_IO_FDS_SIZE 16 /* before the entries */
 #define VUC_IRQ_INFO_SIZE      16
+#define VUC_IRQ_SET_SIZE       20 /* before the booleans */
 #define VUC_REGION_ACCESS_SIZE 16 /* before the data */
 #define VUC_DMA_MAP_SIZE       32
 #define VUC_DMA_UNMAP_SIZE     24
