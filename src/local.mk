@@ -106,6 +106,13 @@ device_sources = \
   src/device/io-fds-query.c \
   src/device/io-fds-query.h \
   src/device/io-fds.c \
+  src/device/irq-restore.c \
+  src/device/irq-set.c \
+  src/device/irq-set.h \
+  src/device/irq-state.c \
+  src/device/irq-state.h \
+  src/device/irq-watch.c \
+  src/device/irq-watch.h \
   src/device/irq.c \
   src/device/loop.c \
   src/device/mapping.c \

@@ -37,17 +37,19 @@ typedef struct
 VUC_API const VucIrqInfo *vuc_device_get_irq_info (VucDevice *device, guint32 irq);
 
 /*
- * Interrupts (DEVICE_SET_IRQS).  An index has count interrupts, its sub-indexes: vectors, for MSI and
- * MSI-X.  The server signals an interrupt's eventfd, or the caller does so itself (trigger).
+ * Interrupts (DEVICE_SET_IRQS).  An index has count interrupts, its sub-indexes: vectors, for MSI
+ * and MSI-X.  The server signals an interrupt's eventfd, or the caller does so itself (trigger).
  *
- * Checked before anything is sent: index, range, count, and the flags of the index.  A set that needs
- * more descriptors than the server takes in one message goes as consecutive ranges; if one of them
- * fails those before it are in force, and vuc_device_get_irq_state() tells.  For an index that has
- * no interrupts nothing is sent.  A missing %VUC_IRQ_MASKABLE does not hinder masking: servers that
- * can leave it out.
+ * Checked before anything is sent: index, range, count, and the flags of the index.  A set that
+ * needs more descriptors than the server takes in one message goes as consecutive ranges, all at
+ * once; if one of them fails the others may be in force, and vuc_device_get_irq_state() tells.  For
+ * an index that has no interrupts nothing is sent: disabling it succeeds, everything else is
+ * %VUC_ERROR_INVALID_ARGUMENT.  A missing %VUC_IRQ_MASKABLE does not hinder masking: servers that can
+ * leave it out.
  *
- * Errors of all of them, unless said otherwise: %VUC_ERROR_INVALID_ARGUMENT (index, range, count),
- * %VUC_ERROR_NOT_SUPPORTED (the index has no eventfds), %VUC_ERROR_LIMIT (the set cannot be sent),
+ * Errors of all of them, unless said otherwise: %VUC_ERROR_INVALID_ARGUMENT (index, range, count,
+ * something that is no descriptor), %VUC_ERROR_NOT_SUPPORTED (the index has no eventfds),
+ * %VUC_ERROR_LIMIT (the set cannot be sent, or the process has no descriptor to spare),
  * %VUC_ERROR_REMOTE, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED.
  */
 
@@ -99,8 +101,8 @@ VUC_API VucOperation vuc_device_set_irq_eventfds_async (VucDevice *device,
  * @start: the first interrupt
  * @count: how many, at least 1
  *
- * Disarms interrupts (EVENTFD, TRIGGER, without descriptors).  Some servers ignore this for a single
- * interrupt other than 0, and an interrupt that is under way may still come.
+ * Disarms interrupts (EVENTFD, TRIGGER, without descriptors).  Some servers ignore this for a
+ * single interrupt other than 0, and an interrupt that is under way may still come.
  *
  * Returns: whether they are disarmed.  Any thread.  Since 0.1.
  */
@@ -371,8 +373,8 @@ VUC_API VucOperation vuc_device_unmask_irqs_where_async (VucDevice *device,
  * @start: the first interrupt
  * @count: how many, at least 1
  *
- * Fires a range of interrupts (NONE, TRIGGER).  The eventfds of those that are armed are signalled, as if
- * the device had interrupted.
+ * Fires a range of interrupts (NONE, TRIGGER).  The eventfds of those that are armed are signalled,
+ * as if the device had interrupted.
  *
  * Returns: whether the server has done so.  Any thread.  Since 0.1.
  */
@@ -516,6 +518,10 @@ typedef enum
  * @irq: an interrupt index
  * @sub_index: an interrupt of it
  *
+ * While a change is under way, and when it was cancelled or its deadline has passed, nothing is
+ * known; until a later change succeeds, or the device is connected again: then what was known last
+ * is armed.  While the device is lost that is what is told.
+ *
  * Returns: what is known of an interrupt; %VUC_IRQ_DISARMED if there is none.  Asks the server
  * nothing.  Any thread.  Since 0.1.
  */
@@ -527,7 +533,8 @@ VUC_API VucIrqState vuc_device_get_irq_state (VucDevice *device, guint32 irq, gu
  * @sub_index: which interrupt of it
  * @count: how often it was signalled since the last call
  *
- * An interrupt came.  Runs where the callbacks of operations run, and may call anything.  Since 0.1.
+ * An interrupt came.  Runs where the callbacks of operations run, and may call anything.  Never on
+ * two threads at once for the same interrupt.  Since 0.1.
  */
 typedef void (*VucIrqFunc) (VucDevice *device,
                             guint32 irq,
@@ -543,11 +550,12 @@ typedef void (*VucIrqFunc) (VucDevice *device,
  * @func: told of each that comes
  * @destroy: (nullable): frees @user_data, once @func will not be called any more
  *
- * For callers that have no irqfd: the library makes the eventfds, arms the interrupts with them as by
- * vuc_device_set_irq_eventfds(), and calls @func from the context that the device is attached to, or
- * from vuc_device_process().  The server shares these eventfds; nothing that it does to them can make
- * the library wait.  One function for each index: a second call replaces the first, and so does any
- * other call that arms interrupts of this index.
+ * For callers that have no irqfd: the library makes the eventfds, arms the interrupts with them as
+ * by vuc_device_set_irq_eventfds(), and calls @func from the context that the device is attached
+ * to, or from vuc_device_process(); the device may be attached later.  The server shares these
+ * eventfds; nothing that it does to them can make the library wait.  One function for each index: a
+ * second call replaces the first, and so does any other call that arms interrupts of this index.
+ * If it fails @func is not called, @destroy is, and the function that there was stays.
  *
  * Returns: whether they are armed.  Any thread.  Since 0.1.
  */
@@ -566,8 +574,8 @@ VUC_API gboolean vuc_device_watch_irq (VucDevice *device,
  *
  * Undoes vuc_device_watch_irq() and disables the index.
  *
- * Returns: whether the server has disabled it; the function is not called any more in any case.
- * Any thread.  Since 0.1.
+ * Returns: whether the server has disabled it; the function is not called any more in any case, but
+ * one that has begun on another thread may still run.  Any thread.  Since 0.1.
  */
 VUC_API gboolean vuc_device_unwatch_irq (VucDevice *device, guint32 irq, GError **error);
 

@@ -4,8 +4,8 @@
 /*
  * The task that connects a device, for the first time or again: a socket, VERSION, DEVICE_GET_INFO,
  * all queries; and when it is known already, the IO descriptors that were asked for before, whether
- * it is the same device still, a reset if that is wanted, and the descriptors behind their old
- * numbers.  Does not know who waits for it.  A step runs on any thread, never on two at a time.
+ * it is the same device still, a reset if that is wanted, the eventfds of interrupts, and the
+ * descriptors behind their old numbers.  Does not know who waits for it.  A step runs on any thread, never on two at a time.
  */
 
 #include <unistd.h>
@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "device/dma-bulk.h"
 #include "device/io-fds-query.h"
+#include "device/irq-set.h"
 #include "device/operation.h"
 #include "device/query.h"
 #include "transport/connect.h"
@@ -47,6 +48,7 @@ typedef struct
   GPtrArray *dma_regions; /* to be told of; NULL: not yet */
   VucDmaBulk dma;
   GError *dma_error;
+  VucIrqRestore irqs;
 } Connect;
 
 typedef enum
@@ -407,6 +409,21 @@ restore_dma (Connect *connect, GError **error)
   return PHASE_FAILS;
 }
 
+/* What the server forgot.  Nobody else can change it meanwhile: their calls fail. */
+static PhaseStatus
+arm_interrupts_again (Connect *connect, GError **error)
+{
+  GError *failure = NULL;
+
+  if (vuc_irq_restore_step (&connect->irqs, connect->device, &connect->task, &failure)
+      == VUC_TASK_GOES_ON)
+    return PHASE_WAITS;
+  if (failure == NULL)
+    return PHASE_OVER;
+  g_propagate_error (error, failure);
+  return PHASE_FAILS;
+}
+
 /* --- The end --- */
 
 static PhaseStatus
@@ -436,8 +453,9 @@ let_everybody_in (Connect *connect, GError **error)
 }
 
 static PhaseStatus (*const phases[]) (Connect *connect, GError **error) = {
-  open_socket, negotiate,       ask_device_info, ask_for_the_rest, ask_for_io_fds_again,
-  compare,     reset_if_wanted, restore_dma,     let_everybody_in,
+  open_socket,          negotiate, ask_device_info, ask_for_the_rest,
+  ask_for_io_fds_again, compare,   reset_if_wanted, restore_dma,
+  arm_interrupts_again, let_everybody_in,
 };
 
 static VucTaskStatus
@@ -508,6 +526,7 @@ connect_clear (gpointer data)
   g_clear_pointer (&connect->dma_regions, g_ptr_array_unref);
   g_clear_error (&connect->dma_error);
   vuc_io_fds_query_clear (&connect->io_fds);
+  vuc_irq_restore_clear (&connect->irqs);
   vuc_shape_clear (&connect->shape);
   vuc_fd_set_clear (&connect->fds);
   g_clear_pointer (&connect->payload, g_byte_array_unref);

@@ -16,6 +16,7 @@
 
 #include "access/dma-service.h"
 #include "device/config.h"
+#include "device/irq-state.h"
 #include "device/shape.h"
 #include "session/session.h"
 #include "session/task.h"
@@ -44,6 +45,7 @@ struct _VucDevice
   VucOperation reconnect; /* what is under way then, or 0 */
   gboolean closed;        /* by the caller, who has not connected it again */
   GSList *peers;          /* credentials that were handed out, the newest first */
+  VucIrqs irqs;
 };
 
 /* Keeps the memory. */

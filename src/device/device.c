@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "device/irq-watch.h"
 #include "device/operation.h"
 #include "transport/connect.h"
 #include "wire/header.h"
@@ -92,6 +93,7 @@ device_new (const char *path, VucConfig *config)
   g_mutex_init (&device->lock);
   device->memory.table = vuc_guest_table_new ();
   device->memory.log = vuc_dma_log_new ();
+  vuc_irqs_init (&device->irqs);
   device->session = make_session (device);
   return device;
 }
@@ -108,6 +110,7 @@ vuc_device_release (VucDevice *device)
 {
   if (!g_atomic_int_dec_and_test (&device->holds))
     return;
+  vuc_irqs_clear (device);
   vuc_session_free (device->session);
   vuc_guest_table_free (device->memory.table);
   vuc_dma_log_free (device->memory.log);
@@ -150,11 +153,14 @@ static void
 shut_down (VucDevice *device)
 {
   g_autoptr (GError) cause = NULL;
+  VucIrqWatch *watch;
 
   vuc_fail (&cause, VUC_ERROR_DISCONNECTED, "the last reference to the device went");
   vuc_device_detach (device);
   vuc_device_stop_reconnecting (device);
   vuc_session_shut_down (device->session, cause);
+  while ((watch = vuc_irq_steal_any_watch (device)) != NULL)
+    vuc_irq_watch_stop (watch);
 }
 
 void
