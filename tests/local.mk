@@ -130,6 +130,7 @@ tests_harness_libharness_la_SOURCES = \
   tests/harness/script-io.c \
   tests/harness/script-player.c \
   tests/harness/script-private.h \
+  tests/harness/script-received.c \
   tests/harness/script-server.c \
   tests/harness/script-server.h \
   tests/harness/script-steps.c \

@@ -99,8 +99,19 @@ wait_for_client (ScriptPlayer *player, int fd)
 /* ---- Receiving ---- */
 
 static void
-close_received (ScriptPlayer *player, struct msghdr *message)
+forget_received (ScriptPlayer *player)
 {
+  for (guint i = 0; i < player->received->len; i++)
+    close (g_array_index (player->received, int, i));
+  g_array_set_size (player->received, 0);
+}
+
+/* They stay until others come. */
+static void
+keep_received (ScriptPlayer *player, struct msghdr *message)
+{
+  gboolean first = TRUE;
+
   for (struct cmsghdr *control = CMSG_FIRSTHDR (message); control != NULL;
        control = CMSG_NXTHDR (message, control))
     if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS)
@@ -110,7 +121,10 @@ close_received (ScriptPlayer *player, struct msghdr *message)
           int fd;
 
           memcpy (&fd, at, sizeof (fd));
-          close (fd);
+          if (first)
+            forget_received (player);
+          first = FALSE;
+          g_array_append_val (player->received, fd);
           player->n_fds++;
         }
 }
@@ -141,7 +155,7 @@ script_player_receive (ScriptPlayer *player, gsize size)
   /* A client that hangs up with unread data resets the connection: the same to us. */
   if (n <= 0)
     return 0;
-  close_received (player, &message);
+  keep_received (player, &message);
   g_byte_array_append (player->message, buffer, n);
 
   return n;

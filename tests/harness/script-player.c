@@ -125,6 +125,7 @@ script_player_run (const ScriptServer *server, int connection, int listener, int
     .socket = -1,
     .progress = progress,
     .message = g_byte_array_new (),
+    .received = g_array_new (FALSE, FALSE, sizeof (int)),
     .commands = g_array_new (FALSE, FALSE, sizeof (ScriptCommand)),
     .held = g_queue_new (),
   };

@@ -66,7 +66,7 @@ struct _ScriptStep
   char *what; /* for the report: "expect REGION_READ" */
   HexPattern *text;
   guint64 number;
-  int n_fds; /* expected; -1: any number */
+  int n_fds; /* expected; -1: any number; or which one */
   ScriptManner manner;
   ScriptFd *own_fds; /* those of the manner, if they have to be freed */
   const ScriptDevice *device;
@@ -111,6 +111,7 @@ struct _ScriptPlayer
 
   GByteArray *message; /* what came last */
   guint n_fds;         /* that came with it */
+  GArray *received;    /* of int: the descriptors that came last, with whatever message */
   GArray *commands;    /* of ScriptCommand: all that came */
   GQueue *held;        /* of Held, oldest first: not sent yet */
   gboolean may_end_early;

@@ -69,6 +69,12 @@ void script_expect_silence (ScriptServer *server, guint ms);
 /* The client hangs up, or shuts down its writing side. */
 void script_expect_eof (ScriptServer *server);
 
+/* Of the descriptors that came last, number @i: adds @count to an eventfd, expects that it holds
+ * @count and reads it empty, or makes reading and writing it wait. */
+void script_signal_fd (ScriptServer *server, guint i, guint64 count);
+void script_expect_signal (ScriptServer *server, guint i, guint64 count);
+void script_make_fd_blocking (ScriptServer *server, guint i);
+
 /* ---- What goes ---- */
 
 /* Descriptors that the server makes when it sends them. */
