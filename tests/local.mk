@@ -68,6 +68,10 @@ conversation_tests += tests/conversation/test-dump
 conversation_tests += tests/conversation/test-dump-server
 conversation_tests += tests/conversation/test-information
 conversation_tests += tests/conversation/test-io-fds
+conversation_tests += tests/conversation/test-irq-reconnect
+conversation_tests += tests/conversation/test-irq-set
+conversation_tests += tests/conversation/test-irq-state
+conversation_tests += tests/conversation/test-irq-watch
 conversation_tests += tests/conversation/test-loop
 conversation_tests += tests/conversation/test-mapping
 conversation_tests += tests/conversation/test-nested
@@ -84,6 +88,7 @@ hostile_tests += tests/hostile/test-interleaved
 hostile_tests += tests/hostile/test-lies
 hostile_tests += tests/hostile/test-lies-async
 hostile_tests += tests/hostile/test-lies-connect
+hostile_tests += tests/hostile/test-lies-irq
 
 thread_tests =
 thread_tests += tests/thread/test-stress
@@ -172,6 +177,8 @@ tests_conversation_libconnect_la_SOURCES = \
   tests/conversation/event-log.c \
   tests/conversation/event-log.h \
   tests/conversation/io-fds.h \
+  tests/conversation/irqs.c \
+  tests/conversation/irqs.h \
   tests/conversation/loop-thread.c \
   tests/conversation/loop-thread.h \
   tests/conversation/outcome.c \
@@ -189,6 +196,10 @@ tests_conversation_test_connect_LDADD = $(public_libs)
 tests_conversation_test_connect_async_LDADD = $(public_libs)
 tests_conversation_test_information_LDADD = $(public_libs)
 tests_conversation_test_io_fds_LDADD = $(public_libs)
+tests_conversation_test_irq_reconnect_LDADD = $(public_libs)
+tests_conversation_test_irq_set_LDADD = $(public_libs)
+tests_conversation_test_irq_state_LDADD = $(public_libs)
+tests_conversation_test_irq_watch_LDADD = $(public_libs)
 tests_conversation_test_loop_LDADD = $(public_libs)
 tests_conversation_test_mapping_LDADD = $(public_libs)
 tests_conversation_test_nested_LDADD = $(public_libs)
@@ -204,6 +215,7 @@ tests_hostile_test_interleaved_LDADD = $(public_libs)
 tests_hostile_test_lies_LDADD = $(public_libs)
 tests_hostile_test_lies_async_LDADD = $(public_libs)
 tests_hostile_test_lies_connect_LDADD = $(public_libs)
+tests_hostile_test_lies_irq_LDADD = $(public_libs)
 
 # Tests of a session have some of their parts in common.
 session_test_parts = \
