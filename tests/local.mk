@@ -91,6 +91,7 @@ hostile_tests += tests/hostile/test-lies-connect
 hostile_tests += tests/hostile/test-lies-irq
 
 thread_tests =
+thread_tests += tests/thread/test-irqs
 thread_tests += tests/thread/test-stress
 
 cost_tests =
@@ -253,6 +254,7 @@ tests_thread_test_stress_SOURCES = \
   tests/thread/stress.h \
   tests/thread/test-stress.c
 tests_thread_test_stress_LDADD = $(public_libs)
+tests_thread_test_irqs_LDADD = $(public_libs)
 
 .PHONY: check-threads
 check-threads: all
