@@ -12,7 +12,9 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <vfio-user-client/vfio-user-client.h>
 
@@ -182,6 +184,22 @@ write_and_read_back (VucDevice *device, guint32 region, guint64 offset, gsize si
   return TRUE;
 }
 
+/* A message with descriptors, whose eventfds then work. */
+static gboolean
+interrupt (VucDevice *device, GError **error)
+{
+  int fds[] = { eventfd (0, EFD_CLOEXEC), eventfd (0, EFD_CLOEXEC) };
+  gboolean ok = vuc_device_set_irq_eventfds (device, VUC_PCI_MSIX_IRQ, 3, fds, 2, error)
+                && vuc_device_trigger_irqs (device, VUC_PCI_MSIX_IRQ, 4, 1, error);
+  eventfd_t count = 0;
+
+  if (ok)
+    ck_assert_int_eq (eventfd_read (fds[1], &count), 0);
+  close (fds[0]);
+  close (fds[1]);
+  return ok;
+}
+
 static gboolean
 converse (const char *path, GError **error)
 {
@@ -205,7 +223,7 @@ converse (const char *path, GError **error)
   ck_assert_uint_eq (vuc_device_get_info (device)->num_regions, 10);
   ck_assert_uint_eq (n_io_fds, 6);
   mapping = vuc_device_map_region (device, VUC_PCI_BAR2_REGION, error);
-  if (mapping == NULL)
+  if (mapping == NULL || !interrupt (device, error))
     return FALSE;
 
   /* The last, so that whatever happened before has an effect on it. */
@@ -219,6 +237,7 @@ typedef struct
   VucDevice *device;
   guint32 written;
   guint32 read;
+  int eventfd;
   guint n_left; /* operations whose outcome is not there yet */
   GError *error;
 } Talk;
@@ -247,11 +266,13 @@ on_connected (VucDevice *device, VucOperation operation G_GNUC_UNUSED, const GEr
   note_outcome (talk, error);
   if (error != NULL)
     return;
-  talk->n_left += 3;
+  talk->n_left += 4;
   vuc_device_region_write_async (device, VUC_PCI_BAR0_REGION, SCRATCH, &talk->written, 4, on_access,
                                  talk, NULL);
   vuc_device_region_read_async (device, VUC_PCI_BAR0_REGION, SCRATCH, &talk->read, 4, on_access,
                                 talk, NULL);
+  vuc_device_set_irq_eventfds_async (device, VUC_PCI_MSIX_IRQ, 0, &talk->eventfd, 1, on_access, talk,
+                                     NULL);
   vuc_device_get_region_io_fds_async (device, VUC_PCI_BAR0_REGION, on_access, talk, NULL);
 }
 
@@ -271,7 +292,7 @@ converse_in_a_loop (const char *path, GError **error)
 {
   g_autoptr(VucConfig) config = vuc_config_new ();
   g_autoptr(GMainContext) context = g_main_context_new ();
-  Talk talk = { .written = 4711, .n_left = 1 };
+  Talk talk = { .written = 4711, .n_left = 1, .eventfd = eventfd (0, EFD_CLOEXEC) };
 
   vuc_config_set_timeout_ms (config, DEADLINE_MS);
   vuc_config_set_event_func (config, on_event, &talk, NULL);
@@ -282,6 +303,7 @@ converse_in_a_loop (const char *path, GError **error)
   *error = g_steal_pointer (&talk.error);
   talk.error = &(GError){ 0 }; /* the end that follows is ours */
   vuc_device_unref (talk.device);
+  close (talk.eventfd);
 
   if (*error != NULL)
     return FALSE;

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -84,6 +85,35 @@ descriptors_are_counted (void)
   fd = script_server_start (server);
   client_say_with_fds (fd, RESET_7, two, 2);
   client_say_with_fds (fd, RESET_7, two, 1);
+  close (fd);
+  script_server_finish (server);
+}
+
+/* They are the client's own: what one side does to them the other sees. */
+static void
+descriptors_that_came_last_can_be_used (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  const int fds[2] = { eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK), eventfd (5, EFD_CLOEXEC) };
+  eventfd_t count;
+  int fd;
+
+  script_expect (server, RESET_7);
+  script_expect_fds (server, 2);
+  script_expect (server, RESET_8);
+  script_signal_fd (server, 0, 3);
+  script_expect_signal (server, 1, 5);
+  script_make_fd_blocking (server, 0);
+  script_send (server, "00");
+  fd = script_server_start (server);
+  client_say_with_fds (fd, RESET_7, fds, 2);
+  client_say (fd, RESET_8);
+  client_hear (fd, "00");
+  ck_assert_int_eq (fcntl (fds[0], F_GETFL) & O_NONBLOCK, 0);
+  ck_assert_int_eq (eventfd_read (fds[0], &count), 0);
+  ck_assert_uint_eq (count, 3);
+  close (fds[0]);
+  close (fds[1]);
   close (fd);
   script_server_finish (server);
 }
@@ -518,6 +548,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (an_empty_script_wants_the_client_to_hang_up),
   HARNESS_CASE (commands_are_expected_by_number_and_payload),
   HARNESS_CASE (descriptors_are_counted),
+  HARNESS_CASE (descriptors_that_came_last_can_be_used),
   HARNESS_CASE (silence_and_the_end_can_be_expected),
   HARNESS_CASE (the_client_may_end_early_if_it_was_said_so),
   HARNESS_CASE (replies_have_the_id_and_command_of_what_came),
