@@ -113,9 +113,12 @@ examples_embed_vcpu_embed_vcpu_SOURCES = \
 examples_embed_vcpu_embed_vcpu_CFLAGS = $(AM_CFLAGS)
 examples_embed_vcpu_embed_vcpu_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 
-# Guest memory.
+# Guest memory and interrupts.
 noinst_PROGRAMS += examples/dma-share/dma-share examples/dma-message/dma-message
 examples_dma_share_dma_share_SOURCES = examples/dma-share/dma-share.c
 examples_dma_share_dma_share_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 examples_dma_message_dma_message_SOURCES = examples/dma-message/dma-message.c
 examples_dma_message_dma_message_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+noinst_PROGRAMS += examples/irq-wait/irq-wait
+examples_irq_wait_irq_wait_SOURCES = examples/irq-wait/irq-wait.c
+examples_irq_wait_irq_wait_LDADD = libvfio-user-client.la $(GLIB_LIBS)
