@@ -41,10 +41,10 @@ typedef struct
   /* Under the table's lock. */
   VucGuestState state;
 
-  /* With FENCED: the call whose reply would tell; a serial of 0: none will. */
+  /* With FENCED: the call whose reply would tell; an order of 0: none will. */
   guint64 link_number;
   guint16 call_id;
-  guint64 call_serial;
+  guint64 call_order;
 } VucGuestRegion;
 
 /* A region without memory: its maker gives it some before anybody else sees it.  It owns file. */

@@ -105,8 +105,8 @@ check_file (const VucDmaRegion *region, const VucSharedFile *file, GError **erro
 static VucGuestRegion *
 region_of (const VucDmaRegion *description, VucSharedFile *file)
 {
-  VucGuestRegion *region
-    = vuc_guest_region_new (description->iova, description->size, description->flags);
+  VucGuestRegion *region = vuc_guest_region_new (description->iova, description->size,
+                                                 description->flags);
 
   region->vaddr = description->vaddr;
   region->file = file;
@@ -166,12 +166,12 @@ forget (VucDevice *device, VucGuestRegion *region)
 static void
 fence (VucDevice *device, VucGuestRegion *region, const VucCall *call)
 {
-  region->call_serial = 0;
+  region->call_order = 0;
   if (call != NULL)
     {
       region->link_number = call->task->link_number;
       region->call_id = call->id;
-      region->call_serial = call->serial;
+      region->call_order = call->order;
     }
   vuc_guest_table_set_state (device->memory.table, region, VUC_GUEST_FENCED);
   vuc_session_revoke (device->session, region);
@@ -187,9 +187,9 @@ look_at_fenced (VucDevice *device)
     {
       VucGuestRegion *region = fenced->pdata[i];
 
-      if (region->call_serial != 0
+      if (region->call_order != 0
           && !vuc_session_is_overdue (device->session, region->link_number, region->call_id,
-                                      region->call_serial))
+                                      region->call_order))
         vuc_guest_table_remove (device->memory.table, region);
     }
 }

@@ -56,7 +56,6 @@ typedef struct
   VucTask *task;
   guint16 id;           /* while it is in the table of ids */
   gboolean id_is_known; /* it has had one */
-  guint64 serial;       /* which of all calls of the connection it is */
   gboolean done;        /* has its outcome; it is over once it is not pinned any more, either */
   gboolean crowded;     /* waits for room, and has no id yet */
   gboolean queued;      /* in the outbox */

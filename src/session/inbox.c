@@ -267,9 +267,9 @@ vuc_inbox_end_unfinished_locked (VucSession *session)
       session, "the server did not read the answer to its command for %u ms",
       session->options.timeout_ms);
   else
-    vuc_session_die_of_protocol_locked (session,
-                                        "a message from the server stayed unfinished for %u ms",
-                                        session->options.timeout_ms);
+    vuc_session_die_of_protocol_locked (
+      session, "a message from the server: begun, but not complete in %u ms",
+      session->options.timeout_ms);
   return TRUE;
 }
 

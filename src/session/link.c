@@ -247,7 +247,7 @@ vuc_session_get_peer (VucSession *session, struct ucred *credentials, GError **e
 }
 
 gboolean
-vuc_session_is_overdue (VucSession *session, guint64 link_number, guint16 id, guint64 serial)
+vuc_session_is_overdue (VucSession *session, guint64 link_number, guint16 id, guint64 order)
 {
   const VucPendingSlot *slot;
   gboolean is_overdue;
@@ -255,7 +255,7 @@ vuc_session_is_overdue (VucSession *session, guint64 link_number, guint16 id, gu
   g_mutex_lock (&session->lock);
   slot = vuc_pending_find (&session->pending, id);
   is_overdue = session->up && session->link_number == link_number && slot != NULL
-               && slot->serial == serial;
+               && slot->order == order;
   g_mutex_unlock (&session->lock);
   return is_overdue;
 }

@@ -76,7 +76,7 @@ vuc_pending_add (VucPending *pending, VucCall *call)
   slot->large = call->reply_data_capacity >= LARGE_REPLY;
   slot->exact = slot->large || vuc_command_reply_carries_fds (call->command);
   slot->sent = FALSE;
-  slot->serial = call->serial = ++pending->n_added;
+  slot->order = call->order;
   call->id_is_known = TRUE;
   slot->call = call;
   pending->n_waiting++;

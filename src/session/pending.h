@@ -31,7 +31,7 @@ typedef struct
   gboolean exact; /* the reply may carry descriptors, or much data: do not read ahead */
   gboolean large; /* the latter */
   gboolean sent;  /* at least in part: the server will deal with it */
-  guint64 serial; /* which of all calls it is */
+  guint64 order;  /* the call's */
   VucCall *call;  /* with WAITING */
 } VucPendingSlot;
 
@@ -45,7 +45,6 @@ typedef struct
   guint n_exact;
   guint n_large;
   guint n_sent;
-  guint64 n_added; /* ever */
 } VucPending;
 
 void vuc_pending_init (VucPending *pending);

@@ -106,7 +106,7 @@ void vuc_session_revoke (VucSession *session, gconstpointer what);
 gboolean vuc_session_is_overdue (VucSession *session,
                                  guint64 link_number,
                                  guint16 id,
-                                 guint64 serial);
+                                 guint64 order);
 
 /* --- The loop (watch.c, loop.c) --- */
 

@@ -40,7 +40,7 @@ struct _VucTask
   VucTaskStep step;
   gint64 deadline;    /* g_get_monotonic_time(); G_MAXINT64 for none */
   guint16 command;    /* what to name when it ends early and has no call to name */
-  const char *place;        /* or to where it connects; NULL: to a descriptor */
+  const char *place;  /* or to where it connects; NULL: to a descriptor */
   gboolean connects;  /* it makes the connection, so it may use one that is not there for others */
   gboolean unlimited; /* it begins however much is under way */
   gpointer owner;     /* whoever made the task may keep something here */

@@ -204,7 +204,7 @@ a_message_that_stays_unfinished_ends_the_session (gconstpointer row)
 
   ck_assert (!reset (session, LONG, &error));
   assert_over_in_time (start);
-  assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, "stayed unfinished for 30 ms");
+  assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, "begun, but not complete in 30 ms");
   vuc_session_free (session);
   script_server_finish (server);
 }
