@@ -35,488 +35,76 @@ vuc_device_get_irq_info (VucDevice *device, guint32 irq)
   return &device->shape.irqs[irq];
 }
 
+/*
+ * A cell of the table: its two forms, which take the same parameters and make the same request of
+ * them.  parameters: in parentheses; valid: what must hold of them; then the request's members.
+ */
+#define THESE(...) __VA_ARGS__
+#define DEFINE_CELL(name, parameters, valid, ...)                                                  \
+  gboolean vuc_device_##name (VucDevice *device, THESE parameters, GError **error)                 \
+  {                                                                                                \
+    const VucIrqRequest request = { __VA_ARGS__ };                                                 \
+                                                                                                   \
+    g_return_val_if_fail (device != NULL, FALSE);                                                  \
+    g_return_val_if_fail ((valid), FALSE);                                                         \
+    g_return_val_if_fail (error == NULL || *error == NULL, FALSE);                                 \
+                                                                                                   \
+    return vuc_irq_request_run (device, &request, error);                                          \
+  }                                                                                                \
+                                                                                                   \
+  VucOperation vuc_device_##name##_async (VucDevice *device, THESE parameters,                     \
+                                          VucCallback callback, gpointer user_data,                \
+                                          GDestroyNotify destroy)                                  \
+  {                                                                                                \
+    const VucIrqRequest request = { __VA_ARGS__ };                                                 \
+    const VucReceiver receiver = { callback, user_data, destroy };                                 \
+                                                                                                   \
+    g_return_val_if_fail (device != NULL, 0);                                                      \
+    g_return_val_if_fail ((valid), 0);                                                             \
+                                                                                                   \
+    return vuc_irq_request_start (device, &request, &receiver);                                    \
+  }
+
 /* --- Eventfds --- */
 
-gboolean
-vuc_device_set_irq_eventfds (VucDevice *device,
-                             guint32 irq,
-                             guint32 start,
-                             const int *fds,
-                             guint n_fds,
-                             GError **error)
-{
-  const VucIrqRequest request = { .irq = irq,
-                                  .flags = EVENTFD | TRIGGER,
-                                  .start = start,
-                                  .count = n_fds,
-                                  .fds = fds,
-                                  .n_fds = n_fds };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (fds != NULL || n_fds == 0, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_set_irq_eventfds_async (VucDevice *device,
-                                   guint32 irq,
-                                   guint32 start,
-                                   const int *fds,
-                                   guint n_fds,
-                                   VucCallback callback,
-                                   gpointer user_data,
-                                   GDestroyNotify destroy)
-{
-  const VucIrqRequest request = { .irq = irq,
-                                  .flags = EVENTFD | TRIGGER,
-                                  .start = start,
-                                  .count = n_fds,
-                                  .fds = fds,
-                                  .n_fds = n_fds };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-  g_return_val_if_fail (fds != NULL || n_fds == 0, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_clear_irq_eventfds (VucDevice *device,
-                               guint32 irq,
-                               guint32 start,
-                               guint32 count,
-                               GError **error)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = EVENTFD | TRIGGER, .start = start, .count = count
-  };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_clear_irq_eventfds_async (VucDevice *device,
-                                     guint32 irq,
-                                     guint32 start,
-                                     guint32 count,
-                                     VucCallback callback,
-                                     gpointer user_data,
-                                     GDestroyNotify destroy)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = EVENTFD | TRIGGER, .start = start, .count = count
-  };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_disable_irq (VucDevice *device, guint32 irq, GError **error)
-{
-  const VucIrqRequest request = { .kind = VUC_IRQ_REQUEST_DISABLE,
-                                  .irq = irq,
-                                  .flags = NONE | TRIGGER };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_disable_irq_async (VucDevice *device,
-                              guint32 irq,
-                              VucCallback callback,
-                              gpointer user_data,
-                              GDestroyNotify destroy)
-{
-  const VucIrqRequest request = { .kind = VUC_IRQ_REQUEST_DISABLE,
-                                  .irq = irq,
-                                  .flags = NONE | TRIGGER };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_set_irq_mask_eventfds (VucDevice *device,
-                                  guint32 irq,
-                                  guint32 start,
-                                  const int *fds,
-                                  guint n_fds,
-                                  GError **error)
-{
-  const VucIrqRequest request = { .irq = irq,
-                                  .flags = EVENTFD | MASK,
-                                  .start = start,
-                                  .count = n_fds,
-                                  .fds = fds,
-                                  .n_fds = fds != NULL ? n_fds : 0 };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_set_irq_mask_eventfds_async (VucDevice *device,
-                                        guint32 irq,
-                                        guint32 start,
-                                        const int *fds,
-                                        guint n_fds,
-                                        VucCallback callback,
-                                        gpointer user_data,
-                                        GDestroyNotify destroy)
-{
-  const VucIrqRequest request = { .irq = irq,
-                                  .flags = EVENTFD | MASK,
-                                  .start = start,
-                                  .count = n_fds,
-                                  .fds = fds,
-                                  .n_fds = fds != NULL ? n_fds : 0 };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_set_irq_unmask_eventfds (VucDevice *device,
-                                    guint32 irq,
-                                    guint32 start,
-                                    const int *fds,
-                                    guint n_fds,
-                                    GError **error)
-{
-  const VucIrqRequest request = { .irq = irq,
-                                  .flags = EVENTFD | UNMASK,
-                                  .start = start,
-                                  .count = n_fds,
-                                  .fds = fds,
-                                  .n_fds = fds != NULL ? n_fds : 0 };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_set_irq_unmask_eventfds_async (VucDevice *device,
-                                          guint32 irq,
-                                          guint32 start,
-                                          const int *fds,
-                                          guint n_fds,
-                                          VucCallback callback,
-                                          gpointer user_data,
-                                          GDestroyNotify destroy)
-{
-  const VucIrqRequest request = { .irq = irq,
-                                  .flags = EVENTFD | UNMASK,
-                                  .start = start,
-                                  .count = n_fds,
-                                  .fds = fds,
-                                  .n_fds = fds != NULL ? n_fds : 0 };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-/* --- Masking, unmasking and triggering --- */
-
-gboolean
-vuc_device_mask_irqs (VucDevice *device, guint32 irq, guint32 start, guint32 count, GError **error)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = NONE | MASK, .start = start, .count = count
-  };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_mask_irqs_async (VucDevice *device,
-                            guint32 irq,
-                            guint32 start,
-                            guint32 count,
-                            VucCallback callback,
-                            gpointer user_data,
-                            GDestroyNotify destroy)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = NONE | MASK, .start = start, .count = count
-  };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_mask_irqs_where (VucDevice *device,
-                            guint32 irq,
-                            guint32 start,
-                            const guint8 *where,
-                            guint32 count,
-                            GError **error)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = BOOL | MASK, .start = start, .count = count, .where = where
-  };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (where != NULL || count == 0, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_mask_irqs_where_async (VucDevice *device,
-                                  guint32 irq,
-                                  guint32 start,
-                                  const guint8 *where,
-                                  guint32 count,
-                                  VucCallback callback,
-                                  gpointer user_data,
-                                  GDestroyNotify destroy)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = BOOL | MASK, .start = start, .count = count, .where = where
-  };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-  g_return_val_if_fail (where != NULL || count == 0, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_unmask_irqs (VucDevice *device,
-                        guint32 irq,
-                        guint32 start,
-                        guint32 count,
-                        GError **error)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = NONE | UNMASK, .start = start, .count = count
-  };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_unmask_irqs_async (VucDevice *device,
-                              guint32 irq,
-                              guint32 start,
-                              guint32 count,
-                              VucCallback callback,
-                              gpointer user_data,
-                              GDestroyNotify destroy)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = NONE | UNMASK, .start = start, .count = count
-  };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_unmask_irqs_where (VucDevice *device,
-                              guint32 irq,
-                              guint32 start,
-                              const guint8 *where,
-                              guint32 count,
-                              GError **error)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = BOOL | UNMASK, .start = start, .count = count, .where = where
-  };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (where != NULL || count == 0, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_unmask_irqs_where_async (VucDevice *device,
-                                    guint32 irq,
-                                    guint32 start,
-                                    const guint8 *where,
-                                    guint32 count,
-                                    VucCallback callback,
-                                    gpointer user_data,
-                                    GDestroyNotify destroy)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = BOOL | UNMASK, .start = start, .count = count, .where = where
-  };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-  g_return_val_if_fail (where != NULL || count == 0, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_trigger_irqs (VucDevice *device,
-                         guint32 irq,
-                         guint32 start,
-                         guint32 count,
-                         GError **error)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = NONE | TRIGGER, .start = start, .count = count
-  };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_trigger_irqs_async (VucDevice *device,
-                               guint32 irq,
-                               guint32 start,
-                               guint32 count,
-                               VucCallback callback,
-                               gpointer user_data,
-                               GDestroyNotify destroy)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = NONE | TRIGGER, .start = start, .count = count
-  };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-gboolean
-vuc_device_trigger_irqs_where (VucDevice *device,
-                               guint32 irq,
-                               guint32 start,
-                               const guint8 *where,
-                               guint32 count,
-                               GError **error)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = BOOL | TRIGGER, .start = start, .count = count, .where = where
-  };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (where != NULL || count == 0, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_trigger_irqs_where_async (VucDevice *device,
-                                     guint32 irq,
-                                     guint32 start,
-                                     const guint8 *where,
-                                     guint32 count,
-                                     VucCallback callback,
-                                     gpointer user_data,
-                                     GDestroyNotify destroy)
-{
-  const VucIrqRequest request = {
-    .irq = irq, .flags = BOOL | TRIGGER, .start = start, .count = count, .where = where
-  };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-  g_return_val_if_fail (where != NULL || count == 0, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
-
-/* --- As it is --- */
-
-gboolean
-vuc_device_set_irqs (VucDevice *device,
-                     guint32 irq,
-                     guint32 flags,
-                     guint32 start,
-                     guint32 count,
-                     const guint8 *where,
-                     const int *fds,
-                     guint n_fds,
-                     GError **error)
-{
-  const VucIrqRequest request = { .kind = VUC_IRQ_REQUEST_RAW,
-                                  .irq = irq,
-                                  .flags = flags,
-                                  .start = start,
-                                  .count = count,
-                                  .where = where,
-                                  .fds = fds,
-                                  .n_fds = n_fds };
-
-  g_return_val_if_fail (device != NULL, FALSE);
-  g_return_val_if_fail (fds != NULL || n_fds == 0, FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  return vuc_irq_request_run (device, &request, error);
-}
-
-VucOperation
-vuc_device_set_irqs_async (VucDevice *device,
-                           guint32 irq,
-                           guint32 flags,
-                           guint32 start,
-                           guint32 count,
-                           const guint8 *where,
-                           const int *fds,
-                           guint n_fds,
-                           VucCallback callback,
-                           gpointer user_data,
-                           GDestroyNotify destroy)
-{
-  const VucIrqRequest request = { .kind = VUC_IRQ_REQUEST_RAW,
-                                  .irq = irq,
-                                  .flags = flags,
-                                  .start = start,
-                                  .count = count,
-                                  .where = where,
-                                  .fds = fds,
-                                  .n_fds = n_fds };
-  const VucReceiver receiver = { callback, user_data, destroy };
-
-  g_return_val_if_fail (device != NULL, 0);
-  g_return_val_if_fail (fds != NULL || n_fds == 0, 0);
-
-  return vuc_irq_request_start (device, &request, &receiver);
-}
+#define DEFINE_EVENTFDS(name, action, valid)                                                       \
+  DEFINE_CELL (name, (guint32 irq, guint32 start, const int *fds, guint n_fds), valid,             \
+               .irq = irq, .flags = EVENTFD | (action), .start = start, .count = n_fds,            \
+               .fds = fds, .n_fds = fds != NULL ? n_fds : 0)
+
+DEFINE_EVENTFDS (set_irq_eventfds, TRIGGER, fds != NULL || n_fds == 0)
+DEFINE_EVENTFDS (set_irq_mask_eventfds, MASK, TRUE)
+DEFINE_EVENTFDS (set_irq_unmask_eventfds, UNMASK, TRUE)
+
+/* --- Ranges --- */
+
+#define DEFINE_RANGE(name, what)                                                                   \
+  DEFINE_CELL (name, (guint32 irq, guint32 start, guint32 count), TRUE, .irq = irq,                \
+               .flags = (what), .start = start, .count = count)
+
+DEFINE_RANGE (clear_irq_eventfds, EVENTFD | TRIGGER)
+DEFINE_RANGE (mask_irqs, NONE | MASK)
+DEFINE_RANGE (unmask_irqs, NONE | UNMASK)
+DEFINE_RANGE (trigger_irqs, NONE | TRIGGER)
+
+/* --- Some of a range --- */
+
+#define DEFINE_WHERE(name, action)                                                                 \
+  DEFINE_CELL (name, (guint32 irq, guint32 start, const guint8 *where, guint32 count),             \
+               where != NULL || count == 0, .irq = irq, .flags = BOOL | (action), .start = start,  \
+               .count = count, .where = where)
+
+DEFINE_WHERE (mask_irqs_where, MASK)
+DEFINE_WHERE (unmask_irqs_where, UNMASK)
+DEFINE_WHERE (trigger_irqs_where, TRIGGER)
+
+/* --- A whole index, and the message as it is --- */
+
+DEFINE_CELL (disable_irq, (guint32 irq), TRUE, .kind = VUC_IRQ_REQUEST_DISABLE, .irq = irq,
+             .flags = NONE | TRIGGER)
+
+DEFINE_CELL (set_irqs,
+             (guint32 irq, guint32 flags, guint32 start, guint32 count, const guint8 *where,
+              const int *fds, guint n_fds),
+             fds != NULL || n_fds == 0, .kind = VUC_IRQ_REQUEST_RAW, .irq = irq, .flags = flags,
+             .start = start, .count = count, .where = where, .fds = fds, .n_fds = n_fds)
