@@ -231,16 +231,28 @@ copy_answer_locked (VucLane *lane)
   served->n_reply_data = 1;
 }
 
+/* Until no thread is at the command that the lane serves now; the next one does not find it any more.
+ * Meanwhile the connection may go, and a twin's lane with it: FALSE then. */
+static gboolean
+await_idle_locked (VucSession *session, VucLane *lane)
+{
+  guint64 link_number = session->link_number;
+  guint64 number = lane->n_served;
+
+  while (lane->busy && lane->begun && lane->n_served == number)
+    {
+      vuc_session_await_release_locked (session);
+      if (session->link_number != link_number || (lane != &session->lane && lane != session->twin))
+        return FALSE;
+    }
+  return lane->n_served == number;
+}
+
 static void
 revoke_on_lane_locked (VucSession *session, VucLane *lane, gconstpointer what)
 {
-  guint64 number = lane->n_served;
-
-  /* The next one does not find it any more. */
-  while (lane->busy && lane->begun && lane->n_served == number)
-    vuc_session_await_release_locked (session);
-  if (!lane->begun || lane->n_served != number || lane->answer_copy != NULL
-      || !session->options.service->uses (&lane->served, what))
+  if (!await_idle_locked (session, lane) || !lane->begun
+      || lane->answer_copy != NULL || !session->options.service->uses (&lane->served, what))
     return;
 
   if (lane->serving == VUC_SERVING_DATA)
