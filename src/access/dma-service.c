@@ -33,6 +33,7 @@ typedef struct
   VucGuestRegion **regions;
   struct iovec *pieces; /* one for each region, or the bounce memory */
   guint8 *bounce;       /* count bytes, if a region is served by callback; else NULL */
+  gboolean writes;      /* some of its bytes may be in guest memory, and that was not recorded */
   VucGuestRegion *few_regions[FEW_REGIONS];
   struct iovec few_pieces[FEW_REGIONS];
 } Serving;
@@ -92,10 +93,12 @@ find_regions (VucDmaMemory *memory, Serving *serving, guint32 right)
                                serving->regions, MAX_REGIONS, &serving->n_regions);
 }
 
-/* Returns 0 or an errno. */
+/* Looks at all of them, before a byte is touched.  Returns 0 or an errno. */
 static int
 find_memory (Serving *serving)
 {
+  gboolean bounces = FALSE;
+
   for (guint i = 0; i < serving->n_regions; i++)
     {
       VucGuestRegion *region = serving->regions[i];
@@ -105,9 +108,8 @@ find_memory (Serving *serving)
 
       if (vuc_guest_region_has_ops (region))
         {
-          serving->bounce = g_try_malloc (serving->access.count);
-          serving->pieces[0] = (struct iovec){ serving->bounce, serving->access.count };
-          return serving->bounce != NULL ? 0 : ENOMEM;
+          bounces = TRUE;
+          continue;
         }
       memory = vuc_guest_region_get_memory (region);
       if (memory == NULL)
@@ -115,7 +117,11 @@ find_memory (Serving *serving)
       get_part (serving, i, &address, &count);
       serving->pieces[i] = (struct iovec){ memory + (address - region->iova), count };
     }
-  return 0;
+  if (!bounces)
+    return 0;
+  serving->bounce = g_try_malloc (serving->access.count);
+  serving->pieces[0] = (struct iovec){ serving->bounce, serving->access.count };
+  return serving->bounce != NULL ? 0 : ENOMEM;
 }
 
 static guint
@@ -133,6 +139,7 @@ begin (VucServed *served, gpointer service_data)
 
   serving->n_regions = 0;
   serving->bounce = NULL;
+  serving->writes = FALSE;
   serving->regions = serving->few_regions;
   served->user_data = serving;
   served->error = vuc_dma_access_decode (served->fixed, sizeof served->fixed, served->data_size,
@@ -146,6 +153,21 @@ begin (VucServed *served, gpointer service_data)
     return;
   served->places = serving->pieces;
   served->n_places = n_pieces (serving);
+  serving->writes = serving->access.count > 0;
+
+  /* Once here, and once when it is over: the connection may end in between, and somebody may take the
+   * record. */
+  if (serving->writes)
+    vuc_dma_log_mark (memory->log, serving->access.address, serving->access.count);
+}
+
+/* However much of it was written: a command may end in the middle. */
+static void
+record (VucDmaMemory *memory, Serving *serving)
+{
+  if (serving->writes)
+    vuc_dma_log_mark (memory->log, serving->access.address, serving->access.count);
+  serving->writes = FALSE;
 }
 
 /* Returns 0 or an errno. */
@@ -193,6 +215,7 @@ end (VucServed *served, gpointer service_data)
       served->error = call_back (serving, reads);
       vuc_session_leave_callback ();
     }
+  record (memory, serving);
   if (served->error != 0)
     {
       /* What a function of the caller's says may be no errno at all. */
@@ -208,15 +231,12 @@ end (VucServed *served, gpointer service_data)
       served->reply_data = serving->pieces;
       served->n_reply_data = n_pieces (serving);
     }
-  else if (serving->access.count > 0)
-    {
-      vuc_dma_log_mark (memory->log, serving->access.address, serving->access.count);
-    }
 }
 
 static void
-release (VucServed *served, gpointer service_data G_GNUC_UNUSED)
+release (VucServed *served, gpointer service_data)
 {
+  record (service_data, served->user_data);
   serving_free (served->user_data);
 }
 
