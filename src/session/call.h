@@ -52,6 +52,9 @@ typedef struct
   GError *error;    /* NULL after success; else owned until vuc_call_clear() */
   guint64 order;    /* in which the calls of a session are sent: the greater, the later */
 
+  gboolean is_followed; /* set with the request: should nobody wait for it any more, it matters what
+                         * the late reply says; see vuc_session_get_late_reply() */
+
   /* The session's, under its lock. */
   VucTask *task;
   guint16 id;           /* while it is in the table of ids */
@@ -61,6 +64,7 @@ typedef struct
   gboolean queued;      /* in the outbox */
   gboolean sending;     /* pinned: a sender reads the request without the lock */
   gboolean receiving;   /* pinned: the reader writes the reply without the lock */
+  gboolean was_sent;    /* at least its first byte */
   gboolean traced;
   GList queue_link; /* in the outbox, or among the crowded; data is the call */
   GList task_link;  /* among its task's calls that are not over; likewise */

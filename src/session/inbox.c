@@ -166,6 +166,15 @@ trace_message_locked (VucSession *session, VucLane *lane)
     }
 }
 
+/* Nobody waited for this any more, but somebody will ask what became of it. */
+static void
+note_refusal_locked (VucSession *session, guint64 serial)
+{
+  if (session->late_refusals == NULL)
+    session->late_refusals = g_array_new (FALSE, FALSE, sizeof serial);
+  g_array_append_val (session->late_refusals, serial);
+}
+
 static void
 end_reply_locked (VucSession *session, VucLane *lane, const VucHeader *header)
 {
@@ -174,6 +183,8 @@ end_reply_locked (VucSession *session, VucLane *lane, const VucHeader *header)
   char name[16];
   GError *error = NULL;
 
+  if (call == NULL && slot->is_followed && header->is_error)
+    note_refusal_locked (session, slot->order);
   vuc_pending_remove (&session->pending, header->id);
   if (header->command == VUC_COMMAND_VERSION && !session->negotiated)
     session->held = TRUE;

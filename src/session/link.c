@@ -103,6 +103,7 @@ vuc_session_free (VucSession *session)
   g_clear_error (&session->refused);
   vuc_pending_clear (&session->pending);
   g_clear_pointer (&session->operations, g_hash_table_unref);
+  g_clear_pointer (&session->late_refusals, g_array_unref);
   g_cond_clear (&session->released);
   g_mutex_clear (&session->lock);
   g_free (session);
@@ -153,6 +154,7 @@ vuc_session_open (VucSession *session, int socket, gboolean is_shared, GError **
       vuc_pending_clear (&session->pending);
       vuc_pending_init (&session->pending);
     }
+  g_clear_pointer (&session->late_refusals, g_array_unref);
   session->up = TRUE;
   session->is_shared = is_shared;
   session->link_number++;
@@ -246,18 +248,44 @@ vuc_session_get_peer (VucSession *session, struct ucred *credentials, GError **e
   return ok || vuc_fail (error, VUC_ERROR_DISCONNECTED, "the device was never connected");
 }
 
-gboolean
-vuc_session_is_overdue (VucSession *session, guint64 link_number, guint16 id, guint64 order)
+static gboolean
+was_refused_locked (const VucSession *session, guint64 order)
+{
+  for (guint i = 0; session->late_refusals != NULL && i < session->late_refusals->len; i++)
+    {
+      if (g_array_index (session->late_refusals, guint64, i) == order)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+VucLateReply
+vuc_session_get_late_reply (VucSession *session, guint64 link_number, guint16 id, guint64 order)
 {
   const VucPendingSlot *slot;
-  gboolean is_overdue;
+  VucLateReply reply = VUC_LATE_REPLY_CAME;
 
   g_mutex_lock (&session->lock);
   slot = vuc_pending_find (&session->pending, id);
-  is_overdue = session->up && session->link_number == link_number && slot != NULL
-               && slot->order == order;
+  if (!session->up || session->link_number != link_number)
+    reply = VUC_LATE_REPLY_CAME;
+  else if (slot != NULL && slot->order == order)
+    reply = VUC_LATE_REPLY_DUE;
+  else if (was_refused_locked (session, order))
+    reply = VUC_LATE_REPLY_REFUSED;
   g_mutex_unlock (&session->lock);
-  return is_overdue;
+  return reply;
+}
+
+gboolean
+vuc_session_is_up (VucSession *session, guint64 link_number)
+{
+  gboolean is_up;
+
+  g_mutex_lock (&session->lock);
+  is_up = session->up && session->link_number == link_number;
+  g_mutex_unlock (&session->lock);
+  return is_up;
 }
 
 void

@@ -217,7 +217,6 @@ fill_batch_locked (VucSession *session, Batch *batch)
       batch->calls[batch->n_calls++] = call;
       size += message_size (call);
       call->sending = TRUE;
-      vuc_pending_note_sent (&session->pending, call->id);
     }
 }
 
@@ -241,6 +240,16 @@ trace_batch_locked (VucSession *session, const Batch *batch)
     }
 }
 
+/* The server will see it, so it may do what it says.  If its reply is in already the id is free again,
+ * or another's. */
+static void
+note_begun_locked (VucSession *session, VucCall *call)
+{
+  call->was_sent = TRUE;
+  if (!call->done)
+    vuc_pending_note_sent (&session->pending, call->id);
+}
+
 /* After a send of count bytes: which calls are out, and how far the next one is. */
 static void
 settle_batch_locked (VucSession *session, Batch *batch, gsize count)
@@ -253,6 +262,8 @@ settle_batch_locked (VucSession *session, Batch *batch, gsize count)
       gsize size = message_size (call);
 
       call->sending = FALSE;
+      if (count > 0)
+        note_begun_locked (session, call);
       if (count >= size || !session->up)
         {
           count -= MIN (count, size);

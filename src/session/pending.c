@@ -76,6 +76,7 @@ vuc_pending_add (VucPending *pending, VucCall *call)
   slot->large = call->reply_data_capacity >= LARGE_REPLY;
   slot->exact = slot->large || vuc_command_reply_carries_fds (call->command);
   slot->sent = FALSE;
+  slot->is_followed = call->is_followed;
   slot->order = call->order;
   call->id_is_known = TRUE;
   slot->call = call;

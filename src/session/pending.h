@@ -31,6 +31,7 @@ typedef struct
   gboolean exact; /* the reply may carry descriptors, or much data: do not read ahead */
   gboolean large; /* the latter */
   gboolean sent;  /* at least in part: the server will deal with it */
+  gboolean is_followed; /* what its late reply says matters */
   guint64 order;  /* the call's */
   VucCall *call;  /* with WAITING */
 } VucPendingSlot;
@@ -56,7 +57,7 @@ gboolean vuc_pending_is_full (const VucPending *pending);
 /* Gives call an id; FALSE if it is full. */
 gboolean vuc_pending_add (VucPending *pending, VucCall *call);
 
-/* It is being sent. */
+/* It was sent, at least in part. */
 void vuc_pending_note_sent (VucPending *pending, guint16 id);
 
 /* What an id stands for, NULL if nothing. */

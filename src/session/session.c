@@ -401,6 +401,10 @@ vuc_session_wait_locked (VucSession *session, VucTask *task)
     {
       clear_up_locked (session, &session->lane);
       clear_up_locked (session, session->twin);
+
+      /* A reply among that may have made room for a command: nobody would think of it. */
+      if (!session->lane.blocked && session->outbox.head != NULL)
+        vuc_outbox_flush_locked (session);
       vuc_session_stop_reading_locked (session, task);
     }
   else

@@ -102,11 +102,21 @@ void vuc_session_set_serial (VucSession *session, gboolean serial);
  * what comes goes nowhere, the rest of an answer is copied.  New commands must not find it already. */
 void vuc_session_revoke (VucSession *session, gconstpointer what);
 
-/* Whether the reply to a call that nobody waits for any more is still due. */
-gboolean vuc_session_is_overdue (VucSession *session,
-                                 guint64 link_number,
-                                 guint16 id,
-                                 guint64 order);
+/* What became of a call, is_followed, that was sent and that nobody waits for any more. */
+typedef enum
+{
+  VUC_LATE_REPLY_DUE,
+  VUC_LATE_REPLY_CAME, /* or never will, with that connection */
+  VUC_LATE_REPLY_REFUSED
+} VucLateReply;
+
+VucLateReply vuc_session_get_late_reply (VucSession *session,
+                                         guint64 link_number,
+                                         guint16 id,
+                                         guint64 order);
+
+/* Whether this connection, of which commands know the number (VucTask), still works. */
+gboolean vuc_session_is_up (VucSession *session, guint64 link_number);
 
 /* --- The loop (watch.c, loop.c) --- */
 
