@@ -40,9 +40,10 @@ typedef struct
 
   /* Under the table's lock. */
   VucGuestState state;
+  gboolean fenced;     /* it was once: not served any more, for its memory may be gone */
+  guint64 link_number; /* the connection whose server has it, or may; 0: none does */
 
-  /* With FENCED: the call whose reply would tell; an order of 0: none will. */
-  guint64 link_number;
+  /* With FENCED: the call of that connection whose reply would tell; an order of 0: none will. */
   guint16 call_id;
   guint64 call_order;
 } VucGuestRegion;

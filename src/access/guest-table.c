@@ -28,7 +28,8 @@ struct _VucGuestTable
   GArray *entries;   /* ascending */
   GHashTable *files; /* those of the regions, as a set; no references; NULL: none was */
   guint n_fenced;
-  gboolean restoring;
+  guint64 link_number; /* the last connection that was told of what is MAPPED */
+  gboolean restoring;  /* it is being told just now */
 };
 
 VucGuestTable *
@@ -58,6 +59,7 @@ set_state_locked (VucGuestTable *table, VucGuestRegion *region, VucGuestState st
   table->n_fenced -= region->state == VUC_GUEST_FENCED;
   table->n_fenced += state == VUC_GUEST_FENCED;
   region->state = state;
+  region->fenced |= state == VUC_GUEST_FENCED;
 }
 
 static VucGuestRegion *
@@ -191,6 +193,7 @@ vuc_guest_table_add (VucGuestTable *table, VucGuestRegion *region, guint max, GE
     {
       Entry entry = { region->iova, vuc_guest_region_ref (region) };
 
+      region->fenced = FALSE;
       set_state_locked (table, region, VUC_GUEST_MAPPING);
       note_file_locked (table, region);
       g_array_insert_val (table->entries, count_up_to (table, region->iova), entry);
@@ -199,12 +202,57 @@ vuc_guest_table_add (VucGuestTable *table, VucGuestRegion *region, guint max, GE
   return ok;
 }
 
+VucGuestState
+vuc_guest_table_get_state (VucGuestTable *table, VucGuestRegion *region)
+{
+  VucGuestState state;
+
+  g_mutex_lock (&table->lock);
+  state = region->state;
+  g_mutex_unlock (&table->lock);
+  return state;
+}
+
+gboolean
+vuc_guest_table_confirm (VucGuestTable *table, VucGuestRegion *region, guint64 link_number)
+{
+  gboolean ok;
+
+  g_mutex_lock (&table->lock);
+  ok = region->state == VUC_GUEST_MAPPING && link_number >= table->link_number;
+  if (ok)
+    {
+      set_state_locked (table, region, VUC_GUEST_MAPPED);
+      region->link_number = link_number;
+    }
+  g_mutex_unlock (&table->lock);
+  return ok;
+}
+
 void
-vuc_guest_table_set_state (VucGuestTable *table, VucGuestRegion *region, VucGuestState state)
+vuc_guest_table_fence (VucGuestTable *table,
+                       VucGuestRegion *region,
+                       guint64 link_number,
+                       guint16 call_id,
+                       guint64 call_order)
 {
   g_mutex_lock (&table->lock);
   if (region->state != VUC_GUEST_GONE)
-    set_state_locked (table, region, state);
+    {
+      set_state_locked (table, region, VUC_GUEST_FENCED);
+      region->link_number = link_number;
+      region->call_id = call_id;
+      region->call_order = call_order;
+    }
+  g_mutex_unlock (&table->lock);
+}
+
+void
+vuc_guest_table_keep (VucGuestTable *table, VucGuestRegion *region)
+{
+  g_mutex_lock (&table->lock);
+  if (region->state != VUC_GUEST_GONE)
+    set_state_locked (table, region, region->fenced ? VUC_GUEST_FENCED : VUC_GUEST_MAPPED);
   g_mutex_unlock (&table->lock);
 }
 
@@ -244,6 +292,19 @@ can_unmap (const VucGuestRegion *region)
   return region->state == VUC_GUEST_MAPPED || region->state == VUC_GUEST_FENCED;
 }
 
+static gboolean
+check_can_unmap_locked (VucGuestTable *table, const VucGuestRegion *region, GError **error)
+{
+  if (table->restoring)
+    return vuc_fail (error, VUC_ERROR_DISCONNECTED,
+                     "the device is being connected again, and gets its DMA regions just now");
+  if (can_unmap (region))
+    return TRUE;
+  return vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
+                   "the DMA region at 0x%" G_GINT64_MODIFIER "x is being %s just now", region->iova,
+                   region->state == VUC_GUEST_MAPPING ? "mapped" : "unmapped");
+}
+
 VucGuestRegion *
 vuc_guest_table_begin_unmap (VucGuestTable *table, guint64 iova, guint64 size, GError **error)
 {
@@ -262,19 +323,9 @@ vuc_guest_table_begin_unmap (VucGuestTable *table, guint64 iova, guint64 size, G
                 "x with size 0x%" G_GINT64_MODIFIER "x",
                 iova, size);
     }
-  else if (table->restoring)
+  else if (!check_can_unmap_locked (table, region, error))
     {
       region = NULL;
-      vuc_fail (error, VUC_ERROR_DISCONNECTED,
-                "the device is being connected again, and gets its DMA regions just now");
-    }
-  else if (!can_unmap (region))
-    {
-      const char *what = region->state == VUC_GUEST_MAPPING ? "mapped" : "unmapped";
-
-      region = NULL;
-      vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT,
-                "the DMA region at 0x%" G_GINT64_MODIFIER "x is being %s just now", iova, what);
     }
   else
     {
@@ -291,18 +342,23 @@ unref_region (gpointer region)
   vuc_guest_region_unref (region);
 }
 
+/* The last first: taking them out in this order moves nothing in the array. */
 GPtrArray *
-vuc_guest_table_begin_unmap_all (VucGuestTable *table)
+vuc_guest_table_begin_unmap_all (VucGuestTable *table, GError **error)
 {
   GPtrArray *regions = g_ptr_array_new_with_free_func (unref_region);
+  gboolean ok = TRUE;
 
   g_mutex_lock (&table->lock);
-  for (guint i = 0; i < table->entries->len && !table->restoring; i++)
+  for (guint i = table->entries->len; i-- > 0;)
     {
       VucGuestRegion *region = get (table, i);
 
-      if (!can_unmap (region))
-        continue;
+      if (!check_can_unmap_locked (table, region, ok ? error : NULL))
+        {
+          ok = FALSE;
+          continue;
+        }
       set_state_locked (table, region, VUC_GUEST_UNMAPPING);
       g_ptr_array_add (regions, vuc_guest_region_ref (region));
     }
@@ -310,45 +366,61 @@ vuc_guest_table_begin_unmap_all (VucGuestTable *table)
   return regions;
 }
 
-static void
-append_locked (VucGuestTable *table, GPtrArray *regions, VucGuestState state)
+gboolean
+vuc_guest_table_begin_roll_back (VucGuestTable *table, VucGuestRegion *region)
 {
+  gboolean ok;
+
+  g_mutex_lock (&table->lock);
+  ok = region->state == VUC_GUEST_MAPPED && !table->restoring;
+  if (ok)
+    set_state_locked (table, region, VUC_GUEST_UNMAPPING);
+  g_mutex_unlock (&table->lock);
+  return ok;
+}
+
+/* Moves all entries to regions that are in this state. */
+static void
+take_out_locked (VucGuestTable *table, GPtrArray *regions, VucGuestState state)
+{
+  guint n_left = 0;
+
   for (guint i = 0; i < table->entries->len; i++)
     {
-      if (get (table, i)->state == state)
-        g_ptr_array_add (regions, vuc_guest_region_ref (get (table, i)));
+      Entry entry = g_array_index (table->entries, Entry, i);
+
+      if (entry.region->state != state)
+        {
+          g_array_index (table->entries, Entry, n_left++) = entry;
+          continue;
+        }
+      set_state_locked (table, entry.region, VUC_GUEST_GONE);
+      forget_file_locked (table, entry.region);
+      g_ptr_array_add (regions, entry.region);
     }
+  g_array_set_size (table->entries, n_left);
 }
 
 GPtrArray *
-vuc_guest_table_get_fenced (VucGuestTable *table)
+vuc_guest_table_begin_restore (VucGuestTable *table, guint64 link_number)
 {
-  GPtrArray *regions = NULL;
+  GPtrArray *regions = g_ptr_array_new_with_free_func (unref_region);
+  g_autoptr (GPtrArray) fenced = g_ptr_array_new_with_free_func (unref_region);
 
   g_mutex_lock (&table->lock);
   if (table->n_fenced > 0)
-    {
-      regions = g_ptr_array_new_with_free_func (unref_region);
-      append_locked (table, regions, VUC_GUEST_FENCED);
-    }
-  g_mutex_unlock (&table->lock);
-  return regions;
-}
-
-GPtrArray *
-vuc_guest_table_begin_restore (VucGuestTable *table)
-{
-  GPtrArray *regions = g_ptr_array_new_with_free_func (unref_region);
-
-  GPtrArray *fenced = vuc_guest_table_get_fenced (table);
-
-  for (guint i = 0; fenced != NULL && i < fenced->len; i++)
-    vuc_guest_table_remove (table, fenced->pdata[i]);
-  g_clear_pointer (&fenced, g_ptr_array_unref);
-
-  g_mutex_lock (&table->lock);
+    take_out_locked (table, fenced, VUC_GUEST_FENCED);
   table->restoring = TRUE;
-  append_locked (table, regions, VUC_GUEST_MAPPED);
+  table->link_number = link_number;
+  for (guint i = 0; i < table->entries->len; i++)
+    {
+      VucGuestRegion *region = get (table, i);
+
+      if (region->state != VUC_GUEST_MAPPED)
+        continue;
+      region->link_number = link_number;
+      g_ptr_array_add (regions, vuc_guest_region_ref (region));
+    }
   g_mutex_unlock (&table->lock);
   return regions;
 }
@@ -359,6 +431,50 @@ vuc_guest_table_end_restore (VucGuestTable *table)
   g_mutex_lock (&table->lock);
   table->restoring = FALSE;
   g_mutex_unlock (&table->lock);
+}
+
+/* --- What is fenced --- */
+
+GArray *
+vuc_guest_table_get_fences (VucGuestTable *table)
+{
+  GArray *fences = NULL;
+
+  g_mutex_lock (&table->lock);
+  for (guint i = 0; i < table->entries->len && table->n_fenced > 0; i++)
+    {
+      VucGuestRegion *region = get (table, i);
+      VucGuestFence fence = { region, region->iova, region->link_number, region->call_id,
+                              region->call_order };
+
+      if (region->state != VUC_GUEST_FENCED || region->call_order == 0)
+        continue;
+      if (fences == NULL)
+        fences = g_array_new (FALSE, FALSE, sizeof fence);
+      g_array_append_val (fences, fence);
+    }
+  g_mutex_unlock (&table->lock);
+  return fences;
+}
+
+void
+vuc_guest_table_lift (VucGuestTable *table, const VucGuestFence *fence)
+{
+  VucGuestRegion *region = NULL;
+  guint i;
+
+  g_mutex_lock (&table->lock);
+  i = count_up_to (table, fence->iova);
+  if (i > 0)
+    region = get (table, i - 1);
+  if (region == fence->region && region->state == VUC_GUEST_FENCED
+      && region->link_number == fence->link_number && region->call_order == fence->call_order)
+    remove_index_locked (table, i - 1);
+  else
+    region = NULL;
+  g_mutex_unlock (&table->lock);
+  if (region != NULL)
+    vuc_guest_region_unref (region);
 }
 
 /* --- Finding --- */
@@ -383,7 +499,7 @@ vuc_guest_table_find (VucGuestTable *table,
     {
       VucGuestRegion *region = i < table->entries->len ? get (table, i) : NULL;
 
-      if (region == NULL || region->state == VUC_GUEST_FENCED
+      if (region == NULL || region->fenced
           || !vuc_range_is_inside (address, 1, region->iova, region->size))
         error = EFAULT;
       else if ((region->flags & right) == 0)

@@ -32,8 +32,21 @@ gboolean vuc_guest_table_add (VucGuestTable *table,
                               guint max,
                               GError **error);
 
-/* It is MAPPED, or FENCED. */
-void vuc_guest_table_set_state (VucGuestTable *table, VucGuestRegion *region, VucGuestState state);
+VucGuestState vuc_guest_table_get_state (VucGuestTable *table, VucGuestRegion *region);
+
+/* The server of that connection has mapped it.  FALSE if a new connection was told of what is MAPPED
+ * since: it knows nothing of this one. */
+gboolean vuc_guest_table_confirm (VucGuestTable *table, VucGuestRegion *region, guint64 link_number);
+
+/* It is FENCED.  call_order, with call_id: whose reply would tell what became of it; or 0. */
+void vuc_guest_table_fence (VucGuestTable *table,
+                            VucGuestRegion *region,
+                            guint64 link_number,
+                            guint16 call_id,
+                            guint64 call_order);
+
+/* It is not being unmapped after all. */
+void vuc_guest_table_keep (VucGuestTable *table, VucGuestRegion *region);
 
 /* Takes it out; it is found no more. */
 void vuc_guest_table_remove (VucGuestTable *table, VucGuestRegion *region);
@@ -45,16 +58,34 @@ VucGuestRegion *vuc_guest_table_begin_unmap (VucGuestTable *table,
                                              guint64 size,
                                              GError **error);
 
-/* The same for all that can be; elements own their references. */
-GPtrArray *vuc_guest_table_begin_unmap_all (VucGuestTable *table);
+/* The same for all that can be, the last first; elements own their references.  error: why one of
+ * the others cannot be. */
+GPtrArray *vuc_guest_table_begin_unmap_all (VucGuestTable *table, GError **error);
+
+/* The same for a region that was mapped, but is not to stay.  FALSE if it is not MAPPED, or is being
+ * restored. */
+gboolean vuc_guest_table_begin_roll_back (VucGuestTable *table, VucGuestRegion *region);
 
 /* Those that a new connection has to be told of: what is MAPPED; what is FENCED is forgotten.  Until
  * the end nothing can be unmapped. */
-GPtrArray *vuc_guest_table_begin_restore (VucGuestTable *table);
+GPtrArray *vuc_guest_table_begin_restore (VucGuestTable *table, guint64 link_number);
 void vuc_guest_table_end_restore (VucGuestTable *table);
 
-/* What is FENCED; NULL if nothing is.  Elements own their references. */
-GPtrArray *vuc_guest_table_get_fenced (VucGuestTable *table);
+/* What is FENCED, while there is a call whose reply tells what became of it. */
+typedef struct
+{
+  VucGuestRegion *region; /* no reference: only to be handed back */
+  guint64 iova;
+  guint64 link_number;
+  guint16 call_id;
+  guint64 call_order;
+} VucGuestFence;
+
+/* Of VucGuestFence; NULL if there is none. */
+GArray *vuc_guest_table_get_fences (VucGuestTable *table);
+
+/* The server has let go of it: removes it, unless something else has become of it meanwhile. */
+void vuc_guest_table_lift (VucGuestTable *table, const VucGuestFence *fence);
 
 /*
  * The regions that count bytes at address lie in, in order and without a gap, each of which allows

@@ -46,6 +46,7 @@ typedef struct
   guint32 region; /* whose IO descriptors are asked for, next or now */
   VucIoFdsQuery io_fds;
   GPtrArray *dma_regions; /* to be told of; NULL: not yet */
+  gboolean is_restoring;  /* nobody can unmap them */
   VucDmaBulk dma;
   GError *dma_error;
   VucIrqRestore irqs;
@@ -396,7 +397,9 @@ restore_dma (Connect *connect, GError **error)
 
   if (connect->dma_regions == NULL)
     {
-      connect->dma_regions = vuc_guest_table_begin_restore (device->memory.table);
+      connect->dma_regions
+        = vuc_guest_table_begin_restore (device->memory.table, connect->task.link_number);
+      connect->is_restoring = TRUE;
       vuc_device_update_serial (device);
       vuc_dma_bulk_init (&connect->dma, &connect->task, VUC_COMMAND_DMA_MAP, connect->dma_regions,
                          on_dma_restored, connect);
@@ -424,6 +427,14 @@ arm_interrupts_again (Connect *connect, GError **error)
   return PHASE_FAILS;
 }
 
+static void
+end_restoring (Connect *connect)
+{
+  if (connect->is_restoring)
+    vuc_guest_table_end_restore (connect->device->memory.table);
+  connect->is_restoring = FALSE;
+}
+
 /* --- The end --- */
 
 static PhaseStatus
@@ -446,6 +457,9 @@ let_everybody_in (Connect *connect, GError **error)
   g_mutex_lock (&device->lock);
   generation = ++device->generation;
   g_mutex_unlock (&device->lock);
+
+  /* Before anybody hears of it: who does may unmap at once. */
+  end_restoring (connect);
   if (!vuc_session_connected (device->session, generation > 1 ? vuc_device_on_reconnected : NULL,
                               error))
     return PHASE_FAILS;
@@ -490,14 +504,10 @@ connect_step (VucTask *task, GError **error)
   return VUC_TASK_ENDS;
 }
 
-/* Before anybody hears of it: who does may unmap at once. */
 static void
 connect_settle (VucTask *task, GError **error G_GNUC_UNUSED)
 {
-  Connect *connect = (Connect *) task;
-
-  if (connect->dma_regions != NULL)
-    vuc_guest_table_end_restore (connect->device->memory.table);
+  end_restoring ((Connect *) task);
 }
 
 static Connect *

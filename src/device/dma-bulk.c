@@ -74,6 +74,7 @@ fill_unmap (const VucGuestRegion *region, VucCall *call, guint8 *reply)
   call->reply = reply;
   call->reply_capacity = VUC_DMA_UNMAP_SIZE;
   call->reply_min = 0;
+  call->is_followed = TRUE;
 }
 
 static void
@@ -108,15 +109,31 @@ check_reply (VucDmaBulk *bulk, const VucGuestRegion *region, VucCall *call)
   vuc_session_end_by (bulk->task, call->error);
 }
 
+static void
+tell (VucDmaBulk *bulk, guint i)
+{
+  VucGuestRegion *region = bulk->regions->pdata[bulk->first + i];
+
+  check_reply (bulk, region, &bulk->calls[i]);
+  bulk->done (region, bulk->calls[i].error, bulk->user_data);
+}
+
+void
+vuc_dma_bulk_end (VucDmaBulk *bulk)
+{
+  for (guint i = 0; i < bulk->n; i++)
+    {
+      if (bulk->calls[i].done)
+        tell (bulk, i);
+    }
+}
+
 gboolean
 vuc_dma_bulk_step (VucDmaBulk *bulk)
 {
   for (guint i = 0; i < bulk->n; i++)
     {
-      VucGuestRegion *region = bulk->regions->pdata[bulk->first + i];
-
-      check_reply (bulk, region, &bulk->calls[i]);
-      bulk->done (region, bulk->calls[i].error, bulk->user_data);
+      tell (bulk, i);
       vuc_call_clear (&bulk->calls[i]);
     }
   bulk->first += bulk->n;

@@ -44,7 +44,10 @@ void vuc_dma_bulk_clear (VucDmaBulk *bulk);
  * over. */
 gboolean vuc_dma_bulk_step (VucDmaBulk *bulk);
 
-/* The task was ended early: the call of a region whose outcome was not told yet, if it was asked. */
+/* The task was ended early: tells the outcomes of those that are over all the same. */
+void vuc_dma_bulk_end (VucDmaBulk *bulk);
+
+/* Then: the call of a region whose outcome was not told yet, if it was asked. */
 const VucCall *vuc_dma_bulk_find_call (const VucDmaBulk *bulk, const VucGuestRegion *region);
 
 #endif /* VUC_DMA_BULK_H */

@@ -117,9 +117,31 @@ region_of (const VucDmaRegion *description, VucSharedFile *file)
   return region;
 }
 
+/* Regions that are mapped by one call, and name the same descriptor with the same rights, have one
+ * file, as those have that are in the table already.  files: what the call has come upon so far. */
+static VucSharedFile *
+share_file (VucDevice *device, const VucDmaRegion *description, GHashTable *files, GError **error)
+{
+  gboolean writable = (description->flags & VUC_DMA_WRITE) != 0;
+  gboolean unsafe = (description->flags & VUC_DMA_UNSAFE_FD) != 0;
+  gint64 key = (gint64) description->fd << 2 | writable << 1 | unsafe;
+  VucSharedFile *file = g_hash_table_lookup (files, &key);
+  gint64 *own_key;
+
+  if (file != NULL)
+    return vuc_shared_file_ref (file);
+  file = vuc_guest_table_share_file (device->memory.table, description->fd, writable, unsafe, error);
+  if (file == NULL)
+    return NULL;
+  own_key = g_new (gint64, 1);
+  *own_key = key;
+  g_hash_table_insert (files, own_key, vuc_shared_file_ref (file));
+  return file;
+}
+
 /* A region of what the caller described, or NULL with an error. */
 static VucGuestRegion *
-make_region (VucDevice *device, const VucDmaRegion *description, GError **error)
+make_region (VucDevice *device, const VucDmaRegion *description, GHashTable *files, GError **error)
 {
   VucSharedFile *file = NULL;
 
@@ -133,9 +155,7 @@ make_region (VucDevice *device, const VucDmaRegion *description, GError **error)
       vuc_fail (error, VUC_ERROR_LIMIT, "the server takes no descriptors");
       return NULL;
     }
-  file = vuc_guest_table_share_file (device->memory.table, description->fd,
-                                     (description->flags & VUC_DMA_WRITE) != 0,
-                                     (description->flags & VUC_DMA_UNSAFE_FD) != 0, error);
+  file = share_file (device, description, files, error);
   if (file == NULL)
     return NULL;
   if (check_file (description, file, error))
@@ -146,13 +166,26 @@ make_region (VucDevice *device, const VucDmaRegion *description, GError **error)
 
 /* --- What becomes of regions --- */
 
+static gboolean
+must_be_serial (VucDevice *device)
+{
+  return vuc_guest_table_get_count (device->memory.table) > 0 && !device->shape.info.twin_socket
+         && !device->settings.pipeline_dma;
+}
+
+/* Another thread may do the same, and have seen another count: whoever is the last to say something
+ * has looked again after that. */
 void
 vuc_device_update_serial (VucDevice *device)
 {
-  gboolean serial = vuc_guest_table_get_count (device->memory.table) > 0
-                    && !device->shape.info.twin_socket && !device->settings.pipeline_dma;
+  gboolean serial;
 
-  vuc_session_set_serial (device->session, serial);
+  do
+    {
+      serial = must_be_serial (device);
+      vuc_session_set_serial (device->session, serial);
+    }
+  while (serial != must_be_serial (device));
 }
 
 static void
@@ -164,34 +197,35 @@ forget (VucDevice *device, VucGuestRegion *region)
 
 /* call: whose reply tells when the server has let go; NULL: none will. */
 static void
-fence (VucDevice *device, VucGuestRegion *region, const VucCall *call)
+fence (DmaOperation *operation, VucGuestRegion *region, const VucCall *call)
 {
-  region->call_order = 0;
-  if (call != NULL)
-    {
-      region->link_number = call->task->link_number;
-      region->call_id = call->id;
-      region->call_order = call->order;
-    }
-  vuc_guest_table_set_state (device->memory.table, region, VUC_GUEST_FENCED);
+  VucDevice *device = operation->device;
+
+  vuc_guest_table_fence (device->memory.table, region, operation->task.link_number,
+                         call != NULL ? call->id : 0, call != NULL ? call->order : 0);
   vuc_session_revoke (device->session, region);
 }
 
-/* What is fenced is free again when the late reply has come. */
+/* What is fenced is free again when the late reply has come, unless that refuses. */
 static void
 look_at_fenced (VucDevice *device)
 {
-  g_autoptr (GPtrArray) fenced = vuc_guest_table_get_fenced (device->memory.table);
+  g_autoptr (GArray) fences = vuc_guest_table_get_fences (device->memory.table);
+  gboolean changed = FALSE;
 
-  for (guint i = 0; fenced != NULL && i < fenced->len; i++)
+  for (guint i = 0; fences != NULL && i < fences->len; i++)
     {
-      VucGuestRegion *region = fenced->pdata[i];
+      const VucGuestFence *it = &g_array_index (fences, VucGuestFence, i);
 
-      if (region->call_order != 0
-          && !vuc_session_is_overdue (device->session, region->link_number, region->call_id,
-                                      region->call_order))
-        vuc_guest_table_remove (device->memory.table, region);
+      if (vuc_session_get_late_reply (device->session, it->link_number, it->call_id,
+                                      it->call_order)
+          != VUC_LATE_REPLY_CAME)
+        continue;
+      vuc_guest_table_lift (device->memory.table, it);
+      changed = TRUE;
     }
+  if (changed)
+    vuc_device_update_serial (device);
 }
 
 static void
@@ -205,14 +239,27 @@ static void
 on_mapped (VucGuestRegion *region, const GError *error, gpointer data)
 {
   DmaOperation *operation = data;
+  g_autoptr (GError) lost = NULL;
 
   if (error == NULL)
     {
-      vuc_guest_table_set_state (operation->device->memory.table, region, VUC_GUEST_MAPPED);
-      return;
+      if (vuc_guest_table_confirm (operation->device->memory.table, region,
+                                   operation->task.link_number))
+        return;
+      lost = g_error_new (VUC_ERROR, VUC_ERROR_DISCONNECTED,
+                          "the device was lost and connected again meanwhile");
+      error = lost;
     }
   note_error (operation, error);
   forget (operation->device, region);
+}
+
+/* The connection whose server has it works, but is not for us yet: it was not asked. */
+static gboolean
+is_still_there (DmaOperation *operation, const VucGuestRegion *region)
+{
+  return region->link_number == operation->task.link_number
+         && vuc_session_is_up (operation->device->session, region->link_number);
 }
 
 /* A server that is gone has nothing any more. */
@@ -220,14 +267,18 @@ static void
 on_unmapped (VucGuestRegion *region, const GError *error, gpointer data)
 {
   DmaOperation *operation = data;
+  gboolean refused = g_error_matches (error, VUC_ERROR, VUC_ERROR_REMOTE);
 
-  if (!g_error_matches (error, VUC_ERROR, VUC_ERROR_REMOTE))
+  if (error == NULL || (!refused && !is_still_there (operation, region)))
     {
       forget (operation->device, region);
       return;
     }
   note_error (operation, error);
-  fence (operation->device, region, NULL);
+  if (refused || operation->rolls_back)
+    fence (operation, region, NULL);
+  else
+    vuc_guest_table_keep (operation->device->memory.table, region);
 }
 
 /* --- Mapping --- */
@@ -255,16 +306,18 @@ enter_regions (DmaOperation *operation, GError **error)
 static gboolean
 begin_to_roll_back (DmaOperation *operation)
 {
+  VucGuestTable *table = operation->device->memory.table;
+
   operation->rolls_back = TRUE;
   operation->made = g_ptr_array_new ();
-  for (guint i = 0; i < operation->regions->len; i++)
+  for (guint i = operation->regions->len; i-- > 0;)
     {
       VucGuestRegion *region = operation->regions->pdata[i];
 
-      if (region->state != VUC_GUEST_MAPPED)
-        continue;
-      vuc_guest_table_set_state (operation->device->memory.table, region, VUC_GUEST_UNMAPPING);
-      g_ptr_array_add (operation->made, region);
+      if (vuc_guest_table_begin_roll_back (table, region))
+        g_ptr_array_add (operation->made, region);
+      else if (vuc_guest_table_get_state (table, region) == VUC_GUEST_MAPPED)
+        fence (operation, region, NULL); /* a new connection is being told of it just now */
     }
   if (operation->made->len == 0)
     return FALSE;
@@ -304,25 +357,49 @@ map_step (VucTask *task, GError **error)
   return end_operation (operation, error);
 }
 
+/* The call of a region whose outcome was not told, if the server has seen it. */
+static const VucCall *
+find_sent_call (const DmaOperation *operation, const VucGuestRegion *region)
+{
+  const VucCall *call = vuc_dma_bulk_find_call (&operation->bulk, region);
+
+  return call != NULL && call->was_sent ? call : NULL;
+}
+
 /* It failed.  What it knows of was forgotten; what is left was ended in the middle. */
 static void
 settle_map (VucTask *task, GError **error)
 {
   DmaOperation *operation = (DmaOperation *) task;
 
-  for (guint i = 0; *error != NULL && operation->has_begun && i < operation->regions->len; i++)
+  if (*error == NULL || !operation->has_begun)
+    return;
+  vuc_dma_bulk_end (&operation->bulk);
+  for (guint i = 0; i < operation->regions->len; i++)
     {
       VucGuestRegion *region = operation->regions->pdata[i];
-      const VucCall *call = vuc_dma_bulk_find_call (&operation->bulk, region);
+      const VucCall *call = find_sent_call (operation, region);
 
-      if (region->state == VUC_GUEST_MAPPED
-          || (region->state == VUC_GUEST_MAPPING && call != NULL && call->id_is_known))
-        fence (operation->device, region, NULL);
-      else if (region->state == VUC_GUEST_MAPPING)
-        forget (operation->device, region);
-      else if (region->state == VUC_GUEST_UNMAPPING)
-        fence (operation->device, region, call);
+      switch (vuc_guest_table_get_state (operation->device->memory.table, region))
+        {
+        case VUC_GUEST_MAPPED:
+          fence (operation, region, NULL);
+          break;
+        case VUC_GUEST_MAPPING:
+          if (call != NULL)
+            fence (operation, region, NULL);
+          else
+            forget (operation->device, region);
+          break;
+        case VUC_GUEST_UNMAPPING:
+          fence (operation, region, call);
+          break;
+        case VUC_GUEST_FENCED:
+        case VUC_GUEST_GONE:
+          break;
+        }
     }
+  vuc_device_update_serial (operation->device);
 }
 
 /* --- Unmapping --- */
@@ -336,7 +413,7 @@ choose_regions (DmaOperation *operation, GError **error)
   look_at_fenced (operation->device);
   if (operation->size == 0)
     {
-      operation->regions = vuc_guest_table_begin_unmap_all (table);
+      operation->regions = vuc_guest_table_begin_unmap_all (table, &operation->first_error);
       return TRUE;
     }
   region = vuc_guest_table_begin_unmap (table, operation->iova, operation->size, error);
@@ -372,13 +449,16 @@ settle_unmap (VucTask *task, GError **error)
 
   if (*error == NULL || !operation->has_begun)
     return;
+  vuc_dma_bulk_end (&operation->bulk);
   for (guint i = 0; i < operation->regions->len; i++)
     {
       VucGuestRegion *region = operation->regions->pdata[i];
 
-      if (region->state == VUC_GUEST_UNMAPPING)
-        fence (operation->device, region, vuc_dma_bulk_find_call (&operation->bulk, region));
+      if (vuc_guest_table_get_state (operation->device->memory.table, region)
+          == VUC_GUEST_UNMAPPING)
+        fence (operation, region, find_sent_call (operation, region));
     }
+  vuc_device_update_serial (operation->device);
   g_prefix_error (error, "unmapping: the server may still have the memory if it was shared: ");
 }
 
@@ -429,9 +509,17 @@ start (VucDevice *device, DmaOperation *operation, GError *error, const VucRecei
   return vuc_device_start (device, &operation->task, operation_clear, receiver);
 }
 
+static void
+unref_file (gpointer file)
+{
+  vuc_shared_file_unref (file);
+}
+
 static DmaOperation *
 prepare_map (VucDevice *device, const VucDmaRegion *regions, gsize n, GError **error)
 {
+  g_autoptr (GHashTable) files
+    = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, unref_file);
   DmaOperation *operation;
 
   if (!g_atomic_int_get (&device->is_known))
@@ -444,7 +532,7 @@ prepare_map (VucDevice *device, const VucDmaRegion *regions, gsize n, GError **e
   operation->regions = g_ptr_array_new_full ((guint) n, (GDestroyNotify) vuc_guest_region_unref);
   for (gsize i = 0; i < n; i++)
     {
-      VucGuestRegion *region = make_region (device, &regions[i], error);
+      VucGuestRegion *region = make_region (device, &regions[i], files, error);
 
       if (region != NULL)
         {

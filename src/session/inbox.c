@@ -168,11 +168,11 @@ trace_message_locked (VucSession *session, VucLane *lane)
 
 /* Nobody waited for this any more, but somebody will ask what became of it. */
 static void
-note_refusal_locked (VucSession *session, guint64 serial)
+note_refusal_locked (VucSession *session, guint64 order)
 {
   if (session->late_refusals == NULL)
-    session->late_refusals = g_array_new (FALSE, FALSE, sizeof serial);
-  g_array_append_val (session->late_refusals, serial);
+    session->late_refusals = g_array_new (FALSE, FALSE, sizeof order);
+  g_array_append_val (session->late_refusals, order);
 }
 
 static void
