@@ -26,8 +26,7 @@ static VucGuestRegion *
 enter (VucGuestTable *table, guint64 iova, guint64 size, guint32 flags)
 {
   g_autoptr (GError) error = NULL;
-  VucDmaRegion description = { .iova = iova, .size = size, .flags = flags, .fd = -1 };
-  VucGuestRegion *region = vuc_guest_region_new (&description, NULL);
+  VucGuestRegion *region = vuc_guest_region_new (iova, size, flags);
 
   vuc_guest_table_add (table, region, NO_LIMIT, &error);
   assert_no_error (error);
@@ -48,8 +47,7 @@ static void
 expect_refused (VucGuestTable *table, guint64 iova, guint64 size, guint max, int code, const char *text)
 {
   g_autoptr (GError) error = NULL;
-  VucDmaRegion description = { .iova = iova, .size = size, .flags = BOTH, .fd = -1 };
-  VucGuestRegion *region = vuc_guest_region_new (&description, NULL);
+  VucGuestRegion *region = vuc_guest_region_new (iova, size, BOTH);
 
   ck_assert (!vuc_guest_table_add (table, region, max, &error));
   assert_error (error, VUC_ERROR, code, text);
@@ -383,11 +381,10 @@ enter_file (VucGuestTable *table, guint64 iova, int fd, gboolean writable)
 {
   g_autoptr (GError) error = NULL;
   VucSharedFile *file = vuc_guest_table_share_file (table, fd, writable, FALSE, &error);
-  VucDmaRegion description = { .iova = iova, .size = PAGE, .flags = BOTH, .fd = fd };
-  VucGuestRegion *region;
+  VucGuestRegion *region = vuc_guest_region_new (iova, PAGE, BOTH);
 
   assert_no_error (error);
-  region = vuc_guest_region_new (&description, file);
+  region->file = file;
   vuc_guest_table_add (table, region, NO_LIMIT, &error);
   assert_no_error (error);
   vuc_guest_table_confirm (table, region, 1);
