@@ -68,6 +68,7 @@ conversation_tests += tests/conversation/test-cancel
 conversation_tests += tests/conversation/test-config
 conversation_tests += tests/conversation/test-connect
 conversation_tests += tests/conversation/test-connect-async
+conversation_tests += tests/conversation/test-dma-map
 conversation_tests += tests/conversation/test-dump
 conversation_tests += tests/conversation/test-dump-server
 conversation_tests += tests/conversation/test-information
@@ -179,6 +180,8 @@ tests_conversation_test_dump_server_LDADD = $(harness_libs)
 tests_conversation_libconnect_la_SOURCES = \
   tests/conversation/connect.c \
   tests/conversation/connect.h \
+  tests/conversation/dma-memory.c \
+  tests/conversation/dma-memory.h \
   tests/conversation/event-log.c \
   tests/conversation/event-log.h \
   tests/conversation/io-fds.h \
@@ -199,6 +202,7 @@ tests_conversation_test_cancel_LDADD = $(public_libs)
 tests_conversation_test_config_LDADD = $(public_libs)
 tests_conversation_test_connect_LDADD = $(public_libs)
 tests_conversation_test_connect_async_LDADD = $(public_libs)
+tests_conversation_test_dma_map_LDADD = $(public_libs)
 tests_conversation_test_information_LDADD = $(public_libs)
 tests_conversation_test_io_fds_LDADD = $(public_libs)
 tests_conversation_test_irq_reconnect_LDADD = $(public_libs)

@@ -16,7 +16,8 @@ read_available_locked (VucSession *session)
 {
   if (session->twin != NULL)
     session->twin->ready |= !vuc_framer_is_idle (&session->twin->framer);
-  session->lane.ready |= session->send_ended || !vuc_framer_is_idle (&session->lane.framer);
+  session->lane.ready |= session->send_ended || !vuc_framer_is_idle (&session->lane.framer)
+                         || vuc_inbox_can_go_on_locked (session, &session->lane);
 
   for (guint n = 0; n < VUC_LIMIT_MESSAGES_PER_WAKEUP; n++)
     {
