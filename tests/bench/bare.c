@@ -231,6 +231,70 @@ bare_read_4_pipelined (int fd, guint64 offset, guint depth, guint count)
     }
 }
 
+/* --- Answering DMA --- */
+
+typedef struct
+{
+  Header header;
+  guint64 address;
+  guint64 count;
+} DmaAccess;
+
+G_STATIC_ASSERT (sizeof (DmaAccess) == sizeof (Access));
+
+/* One command, whose head is there. */
+static void
+answer_dma (int on, const DmaAccess *command, guint8 *memory, gsize size)
+{
+  gboolean reads = command->header.command == 11;
+  DmaAccess head = *command;
+  struct iovec iov[] = { { &head, sizeof head }, { memory + command->address, command->count } };
+
+  if (command->address > size || command->count > size - command->address)
+    g_error ("the peer asked for what is not there");
+  if (!reads)
+    receive_all (on, &(struct iovec){ memory + command->address, command->count }, 1);
+  head.header.flags = 1;
+  head.header.size = (guint32) (sizeof head + (reads ? command->count : 0));
+  send_or_die (on, iov, reads ? 2 : 1);
+}
+
+/* Which of the two has something. */
+static int
+wait_for_either (int fd, int twin)
+{
+  struct pollfd poll_fds[] = { { .fd = fd, .events = POLLIN }, { .fd = twin, .events = POLLIN } };
+  struct timespec timeout = { .tv_sec = TIMEOUT_S };
+
+  if (ppoll (poll_fds, G_N_ELEMENTS (poll_fds), &timeout, NULL) < 1)
+    g_error ("the peer does not answer");
+  return poll_fds[0].revents != 0 ? fd : twin;
+}
+
+void
+bare_serve_dma (int fd, int on, const PeerDmaOrder *order, guint8 *memory, gsize size)
+{
+  Access request = { .header = { .id = next_id++,
+                                 .command = 10,
+                                 .size = (guint32) (sizeof request + sizeof *order) },
+                     .region = PEER_DMA_REGION,
+                     .count = sizeof *order };
+  struct iovec out[] = { { &request, sizeof request }, { (void *) order, sizeof *order } };
+
+  send_or_die (fd, out, G_N_ELEMENTS (out));
+  for (;;)
+    {
+      int from = on != fd ? wait_for_either (fd, on) : fd;
+      DmaAccess head;
+      struct iovec in = { &head, sizeof head };
+
+      receive_all (from, &in, 1);
+      if (head.header.command == 10)
+        break;
+      answer_dma (from, &head, memory, size);
+    }
+}
+
 /* --- Connecting --- */
 
 static gsize
@@ -264,6 +328,30 @@ static const char
 
 /* Header, fixed part, and JSON of the peer's answer. */
 #define VERSION_REPLY_SIZE (16 + 4 + sizeof "{\"capabilities\":{\"max_data_xfer_size\":1048576}}")
+
+int
+bare_connect_with_twin (int fd)
+{
+  guint8 bytes[4096];
+  union
+  {
+    struct cmsghdr align;
+    guint8 bytes[CMSG_SPACE (sizeof (int))];
+  } control;
+  struct iovec out = { bytes, put_query (bytes, 1, 0, version, sizeof version) };
+  struct iovec in = { bytes, sizeof bytes };
+  struct msghdr reply = {
+    .msg_iov = &in, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+  };
+  int twin;
+
+  send_or_die (fd, &out, 1);
+  wait_for_input (fd);
+  if (recvmsg (fd, &reply, MSG_CMSG_CLOEXEC) <= 0 || CMSG_FIRSTHDR (&reply) == NULL)
+    g_error ("no twin socket came");
+  memcpy (&twin, CMSG_DATA (CMSG_FIRSTHDR (&reply)), sizeof twin);
+  return twin;
+}
 
 static void
 bare_connect (int fd, gboolean pipelined)

@@ -12,6 +12,8 @@
 
 #include <glib.h>
 
+#include "bench/peer.h"
+
 /* The whole connect sequence, everything pipelined that can be. */
 void bare_connect_pipelined (int fd);
 
@@ -27,5 +29,12 @@ void bare_read_4_once (int fd, guint64 offset, guint32 *value);
 /* So many reads of 4 bytes, of which depth are in flight: what came with one receive is answered
  * with the next commands, all in one send. */
 void bare_read_4_pipelined (int fd, guint64 offset, guint depth, guint count);
+
+/* Writes an order for DMA, and answers what the peer asks for until that write is answered: from
+ * memory of so many bytes at address 0.  on: where the peer asks, fd or a twin socket. */
+void bare_serve_dma (int fd, int on, const PeerDmaOrder *order, guint8 *memory, gsize size);
+
+/* Connects to a peer that has a twin socket; returns that. */
+int bare_connect_with_twin (int fd);
 
 #endif /* BENCH_BARE_H */

@@ -10,7 +10,7 @@
  *   BENCH <name> <ratio> <bound> ok|short <library ns> <bare ns> <placement>
  *
  * A bound of "-" is none: the line is only reported.  Some lines compare the library with itself:
- * threads-8 with one thread, devices-1000 with ten devices; and heap-per-device has bytes in place
+ * threads-8 with one thread, devices-1000 with ten devices, dma-65535-maps with one mapping; and heap-per-device has bytes in place
  * of nanoseconds, of an idle device and of what it may take.  "skipped" instead of a verdict says
  * why in the end.
  *
@@ -47,6 +47,16 @@ static const Figure figures[] = {
   { "threads-8", threads_read_4, read_4, 4000, .bound = 1.00, TRUE, .setting = &with_threads },
   { "devices-1000", devices_read_4, few_devices_read_4, 10000, .bound = 1.50,
     .setting = &with_devices },
+  { "dma-read-4k", dma_read_4k, bare_dma_read_4k, 500, .bound = 1.15, .setting = &with_memory },
+  { "dma-write-4k", dma_write_4k, bare_dma_write_4k, 500, .bound = 1.15, .setting = &with_memory },
+  { "dma-read-1m", dma_read_1m, bare_dma_read_1m, 20, .bound = 1.05, .setting = &with_memory },
+  { "dma-write-1m", dma_write_1m, bare_dma_write_1m, 20, .bound = 1.05, .setting = &with_memory },
+  { "dma-read-4k-twin", dma_read_4k, bare_dma_read_4k, 500, .setting = &with_twin_memory },
+  { "dma-write-4k-twin", dma_write_4k, bare_dma_write_4k, 500, .setting = &with_twin_memory },
+  { "dma-65535-maps", many_dma_read_4k, bare_dma_read_4k, 500, .bound = 1.10,
+    .setting = &with_many_regions },
+  { "dma-65535-maps-write", many_dma_write_4k, bare_dma_write_4k, 500, .bound = 1.10,
+    .setting = &with_many_regions },
 };
 
 /* only: a part of the names of the figures that are wanted. */

@@ -46,6 +46,21 @@ extern const Setting with_devices;
 void devices_read_4 (Subject *subject, guint count);
 void few_devices_read_4 (Subject *subject, guint count);
 
+/* figures-dma.c: the server reads and writes memory by message while a write waits. */
+extern const Setting with_memory;      /* one region of 1 MiB */
+extern const Setting with_twin_memory; /* the same, by a twin socket */
+extern const Setting with_many_regions;
+void dma_read_4k (Subject *subject, guint count);
+void bare_dma_read_4k (Subject *subject, guint count);
+void dma_write_4k (Subject *subject, guint count);
+void bare_dma_write_4k (Subject *subject, guint count);
+void dma_read_1m (Subject *subject, guint count);
+void bare_dma_read_1m (Subject *subject, guint count);
+void dma_write_1m (Subject *subject, guint count);
+void bare_dma_write_1m (Subject *subject, guint count);
+void many_dma_read_4k (Subject *subject, guint count);
+void many_dma_write_4k (Subject *subject, guint count);
+
 /* figures-loop.c: prints what an idle device takes of the heap. */
 void report_heap_per_device (const Placement *placement);
 

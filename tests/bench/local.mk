@@ -13,6 +13,7 @@ tests_bench_bench_SOURCES = \
   tests/bench/bench.c \
   tests/bench/figures-access.c \
   tests/bench/figures-async.c \
+  tests/bench/figures-dma.c \
   tests/bench/figures-loop.c \
   tests/bench/figures-threads.c \
   tests/bench/figures.h \
@@ -20,6 +21,8 @@ tests_bench_bench_SOURCES = \
   tests/bench/flight.h \
   tests/bench/measure.c \
   tests/bench/measure.h \
+  tests/bench/peer-dma.c \
+  tests/bench/peer-private.h \
   tests/bench/peer.c \
   tests/bench/peer.h
 tests_bench_bench_LDFLAGS = -pthread

@@ -24,10 +24,13 @@
 
 #include <glib.h>
 
+#include "bench/peer-private.h"
+
 /* The numbers of the protocol that it needs. */
 enum
 {
   COMMAND_VERSION = 1,
+  COMMAND_DMA_MAP = 2,
   COMMAND_GET_INFO = 4,
   COMMAND_GET_REGION_INFO = 5,
   COMMAND_GET_IRQ_INFO = 7,
@@ -37,21 +40,25 @@ enum
   ACCESS_SIZE = 16
 };
 
-typedef struct
-{
-  guint16 id;
-  guint16 command;
-  guint32 size;
-  guint32 flags;
-  guint32 error;
-} Header;
+typedef PeerHeader Header;
 
 G_STATIC_ASSERT (sizeof (Header) == HEADER_SIZE);
 
+/* What was received of one connection and is not answered yet. */
+typedef struct
+{
+  int fd;
+  gboolean wants_twin;
+  int twin; /* where DMA goes; -1: where everything goes */
+  guint8 *buffer;
+  gsize size;
+  gsize filled;
+} Connection;
+
 static guint8 memory[PEER_REGION_SIZE];
 
-static void
-send_all (int fd, struct iovec *iov, int n)
+void
+peer_send_all (int fd, struct iovec *iov, int n)
 {
   struct msghdr message = { .msg_iov = iov, .msg_iovlen = (gsize) n };
 
@@ -87,20 +94,72 @@ reply (int fd, const Header *command, const void *payload, gsize size, const voi
                          { (void *) payload, size },
                          { (void *) data, more } };
 
-  send_all (fd, iov, G_N_ELEMENTS (iov));
+  peer_send_all (fd, iov, G_N_ELEMENTS (iov));
+}
+
+/* With the end of a twin socket that is the client's. */
+static void
+reply_with_twin (Connection *connection, const Header *command)
+{
+  static const char version[] = "\0\0\0\0{\"capabilities\":{\"max_data_xfer_size\":1048576,"
+                                "\"twin_socket\":{\"supported\":true,\"fd_index\":0}}}";
+  Header header = { .id = command->id,
+                    .command = command->command,
+                    .size = (guint32) (HEADER_SIZE + sizeof version),
+                    .flags = 1 };
+  struct iovec iov[] = { { &header, sizeof header }, { (void *) version, sizeof version } };
+  union
+  {
+    struct cmsghdr align;
+    guint8 bytes[CMSG_SPACE (sizeof (int))];
+  } control = { .bytes = { 0 } };
+  struct msghdr message = { .msg_iov = iov,
+                            .msg_iovlen = G_N_ELEMENTS (iov),
+                            .msg_control = &control,
+                            .msg_controllen = sizeof control };
+  struct cmsghdr *rights = CMSG_FIRSTHDR (&message);
+  int pair[2];
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    _exit (1);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN (sizeof (int));
+  memcpy (CMSG_DATA (rights), &pair[1], sizeof (int));
+  if (sendmsg (connection->fd, &message, MSG_NOSIGNAL) != (gssize) header.size)
+    _exit (1);
+  close (pair[1]);
+  connection->twin = pair[0];
+}
+
+/* DMA first, so that the client waits for the answer meanwhile. */
+static void
+do_dma (const Connection *connection, const guint8 *payload)
+{
+  PeerDmaOrder order;
+
+  memcpy (&order, payload + ACCESS_SIZE, sizeof order);
+  peer_dma_run (connection->twin >= 0 ? connection->twin : connection->fd, &order);
 }
 
 static void
-answer (int fd, const Header *command, const guint8 *payload)
+answer (Connection *connection, const Header *command, const guint8 *payload)
 {
   static const char version[] = "\0\0\0\0{\"capabilities\":{\"max_data_xfer_size\":1048576}}";
+  int fd = connection->fd;
   guint32 words[8] = { 0 };
   guint64 offset;
 
   switch (command->command)
     {
     case COMMAND_VERSION:
-      reply (fd, command, version, sizeof version, NULL, 0);
+      if (connection->wants_twin)
+        reply_with_twin (connection, command);
+      else
+        reply (fd, command, version, sizeof version, NULL, 0);
+      break;
+    case COMMAND_DMA_MAP:
+      reply (fd, command, NULL, 0, NULL, 0);
       break;
     case COMMAND_GET_INFO:
       words[0] = 16;
@@ -130,22 +189,16 @@ answer (int fd, const Header *command, const guint8 *payload)
     case COMMAND_REGION_WRITE:
       memcpy (&offset, payload, sizeof offset);
       memcpy (words, payload, ACCESS_SIZE);
-      memcpy (memory + offset, payload + ACCESS_SIZE, words[3]);
+      if (words[2] == PEER_DMA_REGION)
+        do_dma (connection, payload);
+      else
+        memcpy (memory + offset, payload + ACCESS_SIZE, words[3]);
       reply (fd, command, payload, ACCESS_SIZE, NULL, 0);
       break;
     default:
       _exit (1);
     }
 }
-
-/* What was received of one connection and is not answered yet. */
-typedef struct
-{
-  int fd;
-  guint8 *buffer;
-  gsize size;
-  gsize filled;
-} Connection;
 
 /* One receive returns as many commands as there are.  FALSE: the client is gone. */
 static gboolean
@@ -168,7 +221,7 @@ serve_once (Connection *connection)
       memcpy (&header, buffer + done, sizeof header);
       if (connection->filled - done < header.size)
         break;
-      answer (connection->fd, &header, buffer + done + HEADER_SIZE);
+      answer (connection, &header, buffer + done + HEADER_SIZE);
       done += header.size;
     }
   memmove (buffer, buffer + done, connection->filled - done);
@@ -177,10 +230,12 @@ serve_once (Connection *connection)
 }
 
 static void
-serve (int fd)
+serve (int fd, gboolean wants_twin)
 {
   static guint8 buffer[256 * 1024];
-  Connection connection = { .fd = fd, .buffer = buffer, .size = sizeof buffer };
+  Connection connection = {
+    .fd = fd, .wants_twin = wants_twin, .twin = -1, .buffer = buffer, .size = sizeof buffer
+  };
 
   while (serve_once (&connection))
     ;
@@ -199,6 +254,7 @@ serve_many (const int *fds, guint n)
       struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
 
       connection->fd = fds[i];
+      connection->twin = -1;
       connection->size = 4096;
       connection->buffer = g_malloc (connection->size);
       if (epoll_ctl (epoll, EPOLL_CTL_ADD, fds[i], &event) < 0)
@@ -248,8 +304,8 @@ fork_pinned (int cpu)
   return pid;
 }
 
-int
-peer_start (int cpu, pid_t *pid)
+static int
+start (int cpu, gboolean wants_twin, pid_t *pid)
 {
   int fds[2];
 
@@ -259,11 +315,23 @@ peer_start (int cpu, pid_t *pid)
   if (*pid == 0)
     {
       close (fds[0]);
-      serve (fds[1]);
+      serve (fds[1], wants_twin);
       _exit (0);
     }
   close (fds[1]);
   return fds[0];
+}
+
+int
+peer_start (int cpu, pid_t *pid)
+{
+  return start (cpu, FALSE, pid);
+}
+
+int
+peer_start_with_twin (int cpu, pid_t *pid)
+{
+  return start (cpu, TRUE, pid);
 }
 
 void
@@ -306,7 +374,7 @@ peer_start_listening (const char *path, int cpu, pid_t *pid)
 
           if (fd < 0)
             _exit (1);
-          serve (fd);
+          serve (fd, FALSE);
           close (fd);
         }
     }

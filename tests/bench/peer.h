@@ -19,8 +19,26 @@
 #define PEER_NUM_REGIONS 9
 #define PEER_NUM_IRQS    5
 
+/* A write to this region, of an order, makes the peer do DMA; the write is answered when all of it
+ * is done. */
+#define PEER_DMA_REGION 1
+
+typedef struct
+{
+  guint32 command; /* 11: DMA_READ; 12: DMA_WRITE */
+  guint32 size;    /* of each, in bytes; 1 MiB at the most */
+  guint32 count;   /* how many, one after the other */
+  guint32 n_places;
+  guint64 stride; /* from place to place, in bytes; each message goes to one of them, at random */
+} PeerDmaOrder;
+
+#define PEER_DMA_MAX_SIZE (1u << 20)
+
 /* Forks a server on one end of a socket pair, on this CPU; returns the client's end. */
 int peer_start (int cpu, pid_t *pid);
+
+/* The same, which has a twin socket and does DMA there. */
+int peer_start_with_twin (int cpu, pid_t *pid);
 
 /* Forks one server for n socket pairs, and sets fds to the client's ends. */
 void peer_start_many (int cpu, int *fds, guint n, pid_t *pid);
