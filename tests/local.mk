@@ -69,6 +69,7 @@ conversation_tests += tests/conversation/test-config
 conversation_tests += tests/conversation/test-connect
 conversation_tests += tests/conversation/test-connect-async
 conversation_tests += tests/conversation/test-dma-map
+conversation_tests += tests/conversation/test-dma-copy
 conversation_tests += tests/conversation/test-dump
 conversation_tests += tests/conversation/test-dump-server
 conversation_tests += tests/conversation/test-information
@@ -184,6 +185,8 @@ tests_conversation_libconnect_la_SOURCES = \
   tests/conversation/dma-memory.h \
   tests/conversation/event-log.c \
   tests/conversation/event-log.h \
+  tests/conversation/guest.c \
+  tests/conversation/guest.h \
   tests/conversation/io-fds.h \
   tests/conversation/irqs.c \
   tests/conversation/irqs.h \
@@ -203,6 +206,7 @@ tests_conversation_test_config_LDADD = $(public_libs)
 tests_conversation_test_connect_LDADD = $(public_libs)
 tests_conversation_test_connect_async_LDADD = $(public_libs)
 tests_conversation_test_dma_map_LDADD = $(public_libs)
+tests_conversation_test_dma_copy_LDADD = $(public_libs)
 tests_conversation_test_information_LDADD = $(public_libs)
 tests_conversation_test_io_fds_LDADD = $(public_libs)
 tests_conversation_test_irq_reconnect_LDADD = $(public_libs)
