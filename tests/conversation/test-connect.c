@@ -564,7 +564,7 @@ a_command_right_behind_the_version_is_answered (void)
   script_send (server, "id u16:1 u32:20 u32:1 u32:0 | u16:0 u16:0"
                        "u16:5 u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4");
   script_expect_command (server, 4, NULL);
-  script_expect (server, "u16:5 u16:11 u32:16 u32:0x21 u32:95 # ENOTSUP");
+  script_expect (server, "u16:5 u16:11 u32:16 u32:0x21 u32:14 # EFAULT");
   script_reply (server, "u32:16 u32:2 u32:0 u32:0");
 
   device = connect_to (script_server_start (server));

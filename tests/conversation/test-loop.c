@@ -18,9 +18,9 @@
 
 #define SOON_MS 1000 /* for what takes 10 ms at the most, on machines that are busy */
 
-/* A DMA_READ of the server, and the answer: ENOTSUP is 95. */
+/* A DMA_READ of the server, and the answer: nothing is mapped, EFAULT is 14. */
 #define COMMAND "u16:77 u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4"
-#define ANSWER  "u16:77 u16:11 u32:16 u32:0x21 u32:95"
+#define ANSWER  "u16:77 u16:11 u32:16 u32:0x21 u32:14"
 
 static guint8 buffer[4];
 

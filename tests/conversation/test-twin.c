@@ -19,9 +19,9 @@
 
 #define SOON_MS 1000
 
-/* A DMA_READ of the server, and the answer: ENOTSUP is 95. */
+/* A DMA_READ of the server, and the answer: nothing is mapped, EFAULT is 14. */
 #define COMMAND "u16:77 u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4"
-#define ANSWER  "u16:77 u16:11 u32:16 u32:0x21 u32:95"
+#define ANSWER  "u16:77 u16:11 u32:16 u32:0x21 u32:14"
 
 /* The payload of a VERSION reply. */
 #define TWIN(json) "u16:0 u16:0 '{\"capabilities\":{\"twin_socket\":{" json "}}}' 00"
@@ -213,7 +213,7 @@ ids_of_the_two_sockets_have_nothing_to_do_with_each_other (void)
   script_expect_command (server, 9, NULL);
   script_use_socket (server);
   script_send (server, "id u16:11 u32:32 u32:0 u32:0 | u64:0 u64:4");
-  script_expect (server, "?? ?? u16:11 u32:16 u32:0x21 u32:95");
+  script_expect (server, "?? ?? u16:11 u32:16 u32:0x21 u32:14");
   script_use_connection (server);
   script_reply (server, "u64:0 u32:7 u32:4 'here'");
   device = connect_to (script_server_start (server));

@@ -24,10 +24,10 @@ static const ScriptFd one_memfd[] = { { SCRIPT_FD_SEALED_MEMFD, 65536 }, { SCRIP
 
 /* ---- A command in front of every reply ---- */
 
-/* A DMA_WRITE of the server; and the answer: ENOTSUP is 95. */
+/* A DMA_WRITE of the server; and the answer: nothing is mapped, EFAULT is 14. */
 #define COMMAND      "u16:77 u16:12 u32:36 u32:0 u32:0 | u64:0 u64:4 'data'"
 #define COMMAND_SIZE 36
-#define ANSWER       "u16:77 u16:12 u32:16 u32:0x21 u32:95"
+#define ANSWER       "u16:77 u16:12 u32:16 u32:0x21 u32:14"
 
 /* In two pieces, the first of them @first bytes long. */
 static void

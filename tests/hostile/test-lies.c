@@ -202,28 +202,34 @@ typedef struct
   const char *answer; /* NULL: none may come */
 } CommandRow;
 
-#define ANSWER(id, command) "u16:" #id " u16:" #command " u32:16 u32:0x21 u32:95"
+#define ANSWER(id, command, number) \
+  "u16:" #id " u16:" #command " u32:16 u32:0x21 u32:" number
+#define EFAULT_IS  "14" /* nothing is mapped */
+#define EINVAL_IS  "22"
+#define ENOTSUP_IS "95"
 
 static const CommandRow commands[] = {
-  { "DMA_READ", "u16:77 u16:11 u32:32 u32:0 u32:0 u64:0x1000 u64:4", ANSWER (77, 11) },
+  { "DMA_READ", "u16:77 u16:11 u32:32 u32:0 u32:0 u64:0x1000 u64:4",
+    ANSWER (77, 11, EFAULT_IS) },
   { "DMA_READ of everything", "u16:77 u16:11 u32:32 u32:0 u32:0 u64:0 u64:0xffffffffffffffff",
-    ANSWER (77, 11) },
+    ANSWER (77, 11, EINVAL_IS) },
   { "DMA_WRITE", "u16:0xffff u16:12 u32:36 u32:0 u32:0 u64:0x1000 u64:4 'data'",
-    ANSWER (0xffff, 12) },
+    ANSWER (0xffff, 12, EFAULT_IS) },
   { "DMA_WRITE of 1 MiB", "u16:3 u16:12 u32:1048608 u32:0 u32:0 u64:0x1000 u64:1048576 cc*1048576",
-    ANSWER (3, 12) },
+    ANSWER (3, 12, EFAULT_IS) },
   { "DMA_WRITE that wants no reply", "u16:3 u16:12 u32:36 u32:0x10 u32:0 u64:0x1000 u64:4 'data'",
     NULL },
-  { "DMA_READ without its structure", "u16:4 u16:11 u32:16 u32:0 u32:0", ANSWER (4, 11) },
-  { "with the error bit", "u16:4 u16:11 u32:16 u32:0x20 u32:5", ANSWER (4, 11) },
-  { "a reset of the client", "u16:5 u16:13 u32:16 u32:0 u32:0", ANSWER (5, 13) },
-  { "another negotiation", "u16:6 u16:1 u32:20 u32:0 u32:0 00*4", ANSWER (6, 1) },
-  { "a command that there is not", "u16:7 u16:4711 u32:17 u32:0 u32:0 00", ANSWER (7, 4711) },
-  { "command 0", "u16:0 u16:0 u32:16 u32:0 u32:0", ANSWER (0, 0) },
+  { "DMA_READ without its structure", "u16:4 u16:11 u32:16 u32:0 u32:0",
+    ANSWER (4, 11, EINVAL_IS) },
+  { "with the error bit", "u16:4 u16:11 u32:16 u32:0x20 u32:5", ANSWER (4, 11, EINVAL_IS) },
+  { "a reset of the client", "u16:5 u16:13 u32:16 u32:0 u32:0", ANSWER (5, 13, ENOTSUP_IS) },
+  { "another negotiation", "u16:6 u16:1 u32:20 u32:0 u32:0 00*4", ANSWER (6, 1, ENOTSUP_IS) },
+  { "a command that there is not", "u16:7 u16:4711 u32:17 u32:0 u32:0 00", ANSWER (7, 4711, ENOTSUP_IS) },
+  { "command 0", "u16:0 u16:0 u32:16 u32:0 u32:0", ANSWER (0, 0, ENOTSUP_IS) },
 };
 
 static void
-a_command_of_the_server_is_answered_with_ENOTSUP (gconstpointer data)
+a_command_of_the_server_is_answered_with_an_errno (gconstpointer data)
 {
   const CommandRow *row = data;
   g_autoptr(ScriptServer) server = script_server_new ();
@@ -521,7 +527,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (a_reply_to_an_access_is_refused, access_lies),
   HARNESS_ROWS (a_server_hangs_up, ends),
   HARNESS_CASE (a_second_reply_is_a_reply_to_nothing),
-  HARNESS_ROWS (a_command_of_the_server_is_answered_with_ENOTSUP, commands),
+  HARNESS_ROWS (a_command_of_the_server_is_answered_with_an_errno, commands),
   HARNESS_ROWS (a_command_of_the_server_is_refused, command_lies),
   HARNESS_ROWS (a_list_of_IO_descriptors_is_fatal, fatal_io_fds),
   HARNESS_ROWS (a_list_of_IO_descriptors_is_refused, refused_io_fds),
