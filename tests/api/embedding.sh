@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 the libvfio-user-client authors
 
-# What docs/embedding.md says in C is true: its programs are those of examples/, which work; its
-# other pieces compile; and it names nothing that the headers do not have.
+# What docs/embedding.md says in C is true: its programs are those of examples/; its other pieces
+# compile; and it names nothing that the headers do not have.  And the examples work: those that it
+# quotes, and those of guest memory and interrupts that it names.
 
 # shellcheck disable=SC2086 # flags are lists
 
@@ -23,9 +24,10 @@ until_has ()
   done
 }
 
+# start_device [OPTION...]
 start_device ()
 {
-  "$examples/demo-device/demo-device" --socket-path="$socket" --verbose 2>>"$tmp/device" &
+  "$examples/demo-device/demo-device" --socket-path="$socket" --verbose "$@" 2>>"$tmp/device" &
   device=$!
 }
 
@@ -44,6 +46,13 @@ stop_device ()
 {
   kill -s "$1" "$device"
   wait "$device" 2>/dev/null
+}
+
+# How many windows of memory the device was given, and gave back.
+count_windows ()
+{
+  echo "$(grep -c 'DMA_MAP .*: done$' "$tmp/device") mapped," \
+    "$(grep -c 'DMA_UNMAP .*: done$' "$tmp/device") unmapped"
 }
 
 # start NAME: starts an example; what it prints goes to $tmp/said.
@@ -73,6 +82,12 @@ for name in embed-glib embed-epoll embed-vcpu; do
     "$(sed -n "\|\`examples/$name/$name.c\`:\$|,/^\`\`\`\$/p" "$guide" | sed '1,/^```c$/d;$d')"
 done
 
+is "the guide names examples that there are" "" "$(
+  grep -o 'examples/[a-z/-]*\.c' "$guide" | sort -u | while read -r name; do
+    test -f "$abs_top_srcdir/$name" || echo "$name"
+  done
+)"
+
 headers=$abs_top_srcdir/include/vfio-user-client
 is "the guide names what there is" "" "$(
   grep -o -i -w 'vuc_[a-z0-9_]*[a-z0-9]' "$guide" | sort -u | while read -r name; do
@@ -82,10 +97,12 @@ is "the guide names what there is" "" "$(
 
 # What a piece of C finds around it.
 cat >"$tmp/around.h" <<'END'
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <vfio-user-client/vfio-user-client.h>
 
@@ -101,13 +118,23 @@ extern gpointer data, vm, manager;
 extern gsize count;
 extern const VucIoFd *io_fd;
 extern int vm_fd;
-extern guint32 a, b;
+extern guint32 a, b, gsi, n_vectors, vector;
+extern guint8 *ram;
+extern int ram_fd, trigger_fd, unmask_fd, eventfds[];
+extern guint64 iova, size, ram_size, low_size;
+extern guint64 bitmap[];
 extern gboolean ok;
 void publish (VucOperation operation);
 void remember (struct kvm_ioeventfd kick, guint64 generation);
 void renew_kicks (gpointer vm);
 void start_another (VucDevice *device);
 void stop_vcpus (gpointer vm);
+void leave_to_the_server (gpointer vm, guint64 iova);
+void arm_once_more (gpointer vm, guint vector);
+guint32 gsi_of (gpointer vm, guint vector);
+void on_interrupt (VucDevice *, guint32, guint32, guint64, gpointer);
+int read_translated (guint64, gpointer, gsize, gpointer);
+int write_translated (guint64, gconstpointer, gsize, gpointer);
 void on_connected (VucDevice *, VucOperation, const GError *, gpointer);
 void on_value (VucDevice *, VucOperation, const GError *, gpointer);
 int ask_for_socket (gpointer, GError **);
@@ -197,10 +224,52 @@ vCPU 3: many accesses" \
   "$(echo "$said" | LC_ALL=C sort)"
 stop_device KILL
 
+# Guest memory and interrupts, on two sockets and on one.
+
+# From 0 to 15.
+vectors=$(seq 0 15 | sed 's/.*/vector &: 1/')
+
+rm -f "$socket" # of the device that was killed
+for option in "" --no-twin-socket; do
+  where=${option:+ without a twin socket}
+  start_device $option
+  until_device_listens
+
+  : >"$tmp/device"
+  start dma-share
+  finish
+  is "dma-share has a device copy in memory that is shared$where, and takes it away" \
+    "copied: 8388608 bytes
+exit status 0
+1 mapped, 1 unmapped" \
+    "$said
+$(count_windows)"
+
+  : >"$tmp/device"
+  start dma-message
+  finish
+  is "dma-message serves each piece that the device asks for$where" \
+    "copied: 4194304 bytes in 4 writes
+exit status 0
+2 mapped, 2 unmapped" \
+    "$said
+$(count_windows)"
+
+  : >"$tmp/device"
+  start irq-wait
+  finish
+  is "irq-wait is told of each vector$where" \
+    "$vectors
+exit status 0" \
+    "$said"
+
+  stop_device TERM
+done
+
 # Nobody there.
 
 rm -f "$socket"
-for name in embed-glib embed-epoll embed-vcpu; do
+for name in embed-glib embed-epoll embed-vcpu dma-share dma-message irq-wait; do
   start "$name"
   finish
   is "$name says in one line that it cannot connect" \
