@@ -59,8 +59,8 @@ VUC_API guint vuc_config_get_timeout_ms (const VucConfig *config);
  * vuc_config_set_long_timeout_ms:
  * @long_timeout_ms: 1 to %VUC_TIMEOUT_MAX_MS milliseconds, or 0 for no deadline, the default
  *
- * The deadline of what may legally take long, as the server may have to wait for others: a reset.
- * Since 0.1.
+ * The deadline of what may legally take long, as the server may have to wait for others: a reset,
+ * and vuc_device_dma_unmap().  Since 0.1.
  */
 VUC_API void vuc_config_set_long_timeout_ms (VucConfig *config, guint long_timeout_ms);
 VUC_API guint vuc_config_get_long_timeout_ms (const VucConfig *config);

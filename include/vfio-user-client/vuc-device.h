@@ -111,8 +111,9 @@ VUC_API VucDeviceState vuc_device_get_state (VucDevice *device);
  * Connects a lost device again: to the same path, or where it was made from a descriptor, to the
  * one that the function of vuc_config_set_reopen_func() supplies.  Negotiates, reads all
  * information anew, checks that the device still has the same shape (regions, areas, interrupts, IO
- * descriptors that were asked for, and limits no lower than before), and resets it if
- * vuc_config_set_reset_on_reconnect() says so.  The handle and all that it handed out stay valid:
+ * descriptors that were asked for, and limits no lower than before), resets it if
+ * vuc_config_set_reset_on_reconnect() says so, and gives the server the DMA regions and the eventfds
+ * of interrupts that it had.  The handle and all that it handed out stay valid:
  * information does not change, and descriptors keep their numbers, with the server's new files
  * behind them; vuc_device_get_generation() tells that they were renewed.  Mappings made
  * before still show the old files.

@@ -39,7 +39,7 @@ G_BEGIN_DECLS
  * @ops: (nullable): the functions that serve it; only without @fd and @vaddr; copied
  * @user_data: handed to @ops
  *
- * Set what is not used to zero.  Since 0.1.
+ * Set what is not used to zero, but @fd to -1: 0 is a descriptor.  Since 0.1.
  */
 typedef struct
 {
@@ -61,8 +61,9 @@ typedef struct
  * Lets the device reach memory (DMA_MAP).  Checked before anything is sent: alignment, overflow,
  * overlap with another region, the server's max_dma_maps.  A region without %VUC_DMA_WRITE is shared
  * by a descriptor that cannot be written (opened anew if need be), and a memfd is sealed against
- * shrinking (F_SEAL_SHRINK) before it is shared; where that cannot be, the region is refused, unless
- * %VUC_DMA_UNSAFE_FD is set.
+ * shrinking (F_SEAL_SHRINK) before it is shared; where what is needed cannot be, the region is
+ * refused, unless %VUC_DMA_UNSAFE_FD is set.  A descriptor gives access to the whole file, and who
+ * may open the file anew is for its permissions and seals to say.
  *
  * From the moment at which the command is sent the server may use the memory.  If mapping fails the
  * memory is not served by message any more; after %VUC_ERROR_TIMED_OUT or %VUC_ERROR_CANCELLED the
@@ -137,10 +138,11 @@ VUC_API VucOperation vuc_device_dma_map_many_async (VucDevice *device,
  * message any more all the same, but where it was shared the server may still hold it, as the error
  * says; the IOVA stays taken until the late reply comes, vuc_device_dma_unmap() is called again and
  * succeeds, or the device is connected again.  Of a device that is lost the region is simply
- * forgotten, which succeeds.
+ * forgotten, which succeeds; a server that lives may still hold what was shared.
  *
- * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region, or called from inside its @ops),
- * %VUC_ERROR_REMOTE, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL.
+ * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region, it is just being mapped or unmapped, or called
+ * from inside of #VucDmaOps), %VUC_ERROR_REMOTE, %VUC_ERROR_TIMED_OUT, %VUC_ERROR_DISCONNECTED (the
+ * device is just being connected again; the region stays).
  *
  * Returns: whether the memory is the caller's alone.  Any thread.  Since 0.1.
  */

@@ -38,8 +38,8 @@ G_BEGIN_DECLS
  *   connected again.
  * @VUC_ERROR_NOT_SUPPORTED: the device, the server or this host cannot do that.
  * @VUC_ERROR_INVALID_ARGUMENT: the caller's data is wrong; nothing was sent.
- * @VUC_ERROR_LIMIT: too many commands are under way, or there is no memory for what the server
- *   described.
+ * @VUC_ERROR_LIMIT: too many commands are under way, the server takes no more (DMA regions,
+ *   descriptors in a message), or this process has no memory or no descriptor to spare.
  */
 typedef enum
 {

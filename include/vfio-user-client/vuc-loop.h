@@ -62,7 +62,8 @@ VUC_API int vuc_device_get_fd (VucDevice *device, GError **error);
  * Does what there is to do, without waiting: receives and sends, ends what is overdue, then calls
  * the callbacks of what is complete.  How much it does at a time is bounded; where more is left
  * the descriptor stays readable.  Two threads may call it at once.  From inside a callback it works
- * as well, but for a #VucMessageFunc, where it does nothing.
+ * as well, but for a #VucMessageFunc, a #VucReopenFunc and a function of #VucDmaOps, where it does
+ * nothing.
  *
  * Any thread: the callbacks run on it.  Since 0.1.
  */

@@ -36,7 +36,7 @@ G_BEGIN_DECLS
  *
  * Errors: those of the operation; %VUC_ERROR_INVALID_ARGUMENT: there is no such operation (it may
  * have told its callback already), somebody waits for it already, or this is the inside of a
- * #VucMessageFunc.
+ * #VucMessageFunc, a #VucReopenFunc or a function of #VucDmaOps.
  *
  * Returns: whether the operation succeeded.  Any thread.  Since 0.1.
  */

@@ -214,9 +214,9 @@ typedef enum
  *
  * Serves a region by callback.  They return 0, or an errno that the server is told; then nothing
  * else of that command is used.  They are called on the thread that reads, with no lock held, one at
- * a time for each device; each range lies inside the region.  Calls that would wait for the server,
- * and vuc_device_dma_unmap() of this region, fail inside them with %VUC_ERROR_INVALID_ARGUMENT.
- * Since 0.1.
+ * a time for each device; each range lies inside the region, and has at most 1 MiB.  What asks the
+ * server something, and vuc_device_dma_unmap(), fails inside them with %VUC_ERROR_INVALID_ARGUMENT,
+ * in both forms.  Since 0.1.
  */
 typedef struct
 {

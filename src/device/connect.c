@@ -4,8 +4,9 @@
 /*
  * The task that connects a device, for the first time or again: a socket, VERSION, DEVICE_GET_INFO,
  * all queries; and when it is known already, the IO descriptors that were asked for before, whether
- * it is the same device still, a reset if that is wanted, the eventfds of interrupts, and the
- * descriptors behind their old numbers.  Does not know who waits for it.  A step runs on any thread, never on two at a time.
+ * it is the same device still, a reset if that is wanted, guest memory, the eventfds of interrupts,
+ * and the descriptors behind their old numbers.  Does not know who waits for it.  A step runs on any
+ * thread, never on two at a time.
  */
 
 #include <unistd.h>
