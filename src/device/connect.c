@@ -367,6 +367,7 @@ static PhaseStatus
 reset_if_wanted (Connect *connect, GError **error)
 {
   VucDevice *device = connect->device;
+  PhaseStatus status;
 
   if (!connect->asked)
     {
@@ -376,7 +377,10 @@ reset_if_wanted (Connect *connect, GError **error)
       vuc_task_set_deadline (&connect->task, vuc_device_long_deadline (device));
       vuc_call_init (&connect->call, VUC_COMMAND_DEVICE_RESET);
     }
-  return ask_once (connect, error);
+  status = ask_once (connect, error);
+  if (status == PHASE_OVER)
+    vuc_task_set_deadline (&connect->task, vuc_device_deadline (device));
+  return status;
 }
 
 static void

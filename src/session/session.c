@@ -322,7 +322,9 @@ read_locked (VucSession *session, const VucTask *task)
 
   while (must_read_locked (session, task))
     {
-      if (!more && vuc_inbox_end_unfinished_locked (session))
+      /* The task's own deadline comes first where both have passed. */
+      if (!more && vuc_inbox_message_deadline_locked (session) < task->deadline
+          && vuc_inbox_end_unfinished_locked (session))
         break;
       if (!more && !sleeps && !session->send_ended && !poll_locked (session, task))
         return FALSE;
