@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * What becomes of guest memory when things are cut short: a command that is cancelled before the
+ * server has heard of it, a connection that is made anew meanwhile, a server that falls silent.
+ */
+
+#include <string.h>
+
+#include "conversation/connect.h"
+#include "conversation/outcome.h"
+#include "harness/harness.h"
+#include "harness/script-device.h"
+
+static guint8 memory[2][4096];
+
+#define MAP_OF(address) "u32:32 | u32:3 | u64:0 | u64:" #address " | u64:0x1000"
+#define UNMAP_OF(address) "u32:24 | u32:0 | u64:" #address " | u64:0x1000"
+
+static const VucDmaRegion regions[] = {
+  { .iova = 0x1000, .size = 0x1000, .flags = 3, .fd = -1, .vaddr = memory[0] },
+  { .iova = 0x2000, .size = 0x1000, .flags = 3, .fd = -1, .vaddr = memory[1] },
+};
+
+static VucDevice *
+connect_to_path (const char *path, VucConfig *config)
+{
+  g_autoptr(GError) error = NULL;
+  VucDevice *device = vuc_device_connect (path, config, &error);
+
+  assert_no_error (error);
+  return device;
+}
+
+static void
+map_or_fail (VucDevice *device, guint i)
+{
+  g_autoptr(GError) error = NULL;
+
+  ck_assert (vuc_device_dma_map (device, &regions[i], &error));
+  assert_no_error (error);
+}
+
+static void
+unmap_or_fail (VucDevice *device, guint i)
+{
+  g_autoptr(GError) error = NULL;
+
+  ck_assert (vuc_device_dma_unmap (device, regions[i].iova, regions[i].size, &error));
+  assert_no_error (error);
+}
+
+static void
+expect_no_unmap (VucDevice *device, guint i, VucError code, const char *text)
+{
+  g_autoptr(GError) error = NULL;
+
+  ck_assert (!vuc_device_dma_unmap (device, regions[i].iova, regions[i].size, &error));
+  assert_error (error, VUC_ERROR, code, text);
+}
+
+static void
+script_answered (ScriptServer *server, guint16 command, const char *payload)
+{
+  script_expect_command (server, command, payload);
+  script_reply (server, "");
+}
+
+static void
+script_loss (ScriptServer *server)
+{
+  script_expect_command (server, 9, NULL);
+  script_close (server);
+  script_accept (server);
+  script_handshake (server, &script_pci_device);
+}
+
+static void
+lose (VucDevice *device)
+{
+  char data[4];
+
+  ck_assert (!vuc_device_region_read (device, 7, 0, data, sizeof data, NULL));
+}
+
+/* ---- Cancelled before it was sent: without a twin socket one command is under way at a time ---- */
+
+static void
+an_unmapping_that_was_never_sent_leaves_the_region_there (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(Outcome) read = outcome_new ();
+  g_autoptr(Outcome) unmapping = outcome_new ();
+  g_autoptr(VucDevice) device = NULL;
+  VucOperation operation;
+  char data[4];
+
+  script_handshake (server, &script_pci_device);
+  script_answered (server, 2, MAP_OF (0x1000));
+  script_expect_command (server, 9, NULL);
+  script_wait_for_sign (server);
+  script_reply (server, "u64:0 u32:7 u32:4 'here'");
+  script_answered (server, 3, UNMAP_OF (0x1000));
+  device = connect_to (script_server_start (server));
+  map_or_fail (device, 0);
+
+  vuc_device_region_read_async (device, 7, 0, data, sizeof data, OUTCOME (read));
+  operation = vuc_device_dma_unmap_async (device, 0x1000, 0x1000, OUTCOME (unmapping));
+  ck_assert (vuc_device_cancel (device, operation));
+  outcome_process (unmapping, device);
+  outcome_expect_error (unmapping, operation, VUC_ERROR_CANCELLED, "DMA_UNMAP");
+  ck_assert_uint_eq (vuc_device_dma_get_count (device), 1);
+
+  script_server_give_sign (server);
+  outcome_process (read, device);
+  unmap_or_fail (device, 0);
+  ck_assert_uint_eq (vuc_device_dma_get_count (device), 0);
+  close_and_finish (device, server);
+}
+
+static void
+a_mapping_that_was_never_sent_is_forgotten (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(Outcome) read = outcome_new ();
+  g_autoptr(Outcome) mapping = outcome_new ();
+  g_autoptr(VucDevice) device = NULL;
+  VucOperation operation;
+  char data[4];
+
+  script_handshake (server, &script_pci_device);
+  script_answered (server, 2, MAP_OF (0x1000));
+  script_expect_command (server, 9, NULL);
+  script_wait_for_sign (server);
+  script_reply (server, "u64:0 u32:7 u32:4 'here'");
+  script_answered (server, 2, MAP_OF (0x2000));
+  device = connect_to (script_server_start (server));
+  map_or_fail (device, 0);
+
+  vuc_device_region_read_async (device, 7, 0, data, sizeof data, OUTCOME (read));
+  operation = vuc_device_dma_map_async (device, &regions[1], OUTCOME (mapping));
+  ck_assert (vuc_device_cancel (device, operation));
+  outcome_process (mapping, device);
+  outcome_expect_error (mapping, operation, VUC_ERROR_CANCELLED, "DMA_MAP");
+  ck_assert_uint_eq (vuc_device_dma_get_count (device), 1);
+
+  script_server_give_sign (server);
+  outcome_process (read, device);
+  map_or_fail (device, 1);
+  ck_assert_uint_eq (vuc_device_dma_get_count (device), 2);
+  close_and_finish (device, server);
+}
+
+/* ---- While it is connected again ---- */
+
+static void
+count_mappings (const VucMessageEvent *event, gpointer n)
+{
+  if (event->direction == VUC_MESSAGE_SENT && strstr (event->text, "DMA_MAP") != NULL)
+    ++*(guint *) n;
+}
+
+static void
+process_until_mapped (VucDevice *device, const guint *n_mappings, guint n)
+{
+  while (*n_mappings < n)
+    {
+      ck_assert (wait_for_work (device, 5000));
+      vuc_device_process (device);
+    }
+}
+
+static void
+nothing_is_unmapped_while_it_is_restored (void)
+{
+  g_autoptr(VucConfig) config = vuc_config_new ();
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(Outcome) outcome = outcome_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = NULL;
+  guint n_mappings = 0;
+  VucOperation operation;
+
+  vuc_config_set_message_func (config, count_mappings, &n_mappings, NULL);
+  script_handshake (server, &script_pci_device);
+  script_answered (server, 2, MAP_OF (0x1000));
+  script_loss (server);
+  script_expect_command (server, 2, MAP_OF (0x1000));
+  script_wait_for_sign (server);
+  script_reply (server, "");
+  script_answered (server, 3, UNMAP_OF (0x1000));
+  device = connect_to_path (script_server_listen (server), config);
+  map_or_fail (device, 0);
+  lose (device);
+
+  operation = vuc_device_reconnect_async (device, OUTCOME (outcome));
+  process_until_mapped (device, &n_mappings, 2);
+  expect_no_unmap (device, 0, VUC_ERROR_DISCONNECTED, "being connected again");
+  ck_assert (!vuc_device_dma_unmap_all (device, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "being connected again");
+  ck_assert_uint_eq (vuc_device_dma_get_count (device), 1);
+
+  script_server_give_sign (server);
+  outcome_process (outcome, device);
+  outcome_expect_success (outcome, operation);
+  unmap_or_fail (device, 0);
+  close_and_finish (device, server);
+}
+
+/* An attempt that has failed has nothing to say of the one that is under way. */
+static void
+the_outcome_of_an_older_attempt_does_not_let_unmap (void)
+{
+  g_autoptr(VucConfig) config = vuc_config_new ();
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(Outcome) outcome = outcome_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = NULL;
+  guint n_mappings = 0;
+  VucOperation first, second;
+
+  vuc_config_set_message_func (config, count_mappings, &n_mappings, NULL);
+  script_handshake (server, &script_pci_device);
+  script_answered (server, 2, MAP_OF (0x1000));
+  script_loss (server);
+  script_expect_command (server, 2, MAP_OF (0x1000));
+  script_reply_error (server, 12);
+  script_expect_eof (server);
+  script_close (server);
+  script_handshake (server, &script_pci_device);
+  script_expect_command (server, 2, MAP_OF (0x1000));
+  script_wait_for_sign (server);
+  script_reply (server, "");
+  script_answered (server, 3, UNMAP_OF (0x1000));
+  device = connect_to_path (script_server_listen (server), config);
+  map_or_fail (device, 0);
+  lose (device);
+
+  first = vuc_device_reconnect_async (device, NULL, NULL, NULL);
+  process_until_mapped (device, &n_mappings, 2);
+  while (vuc_device_get_state (device) != VUC_DEVICE_LOST)
+    {
+      ck_assert (wait_for_work (device, 5000));
+      vuc_device_process (device);
+    }
+  second = vuc_device_reconnect_async (device, OUTCOME (outcome));
+  process_until_mapped (device, &n_mappings, 3);
+  ck_assert (!vuc_device_wait (device, first, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_REMOTE, "restoring the DMA region at 0x1000");
+  expect_no_unmap (device, 0, VUC_ERROR_DISCONNECTED, "being connected again");
+
+  script_server_give_sign (server);
+  outcome_process (outcome, device);
+  outcome_expect_success (outcome, second);
+  unmap_or_fail (device, 0);
+  close_and_finish (device, server);
+}
+
+/* The deadline of a reset, by default none, is the reset's alone. */
+static void
+a_server_that_falls_silent_after_its_reset_is_given_up (void)
+{
+  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms () * 5);
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = NULL;
+
+  vuc_config_set_reset_on_reconnect (config, TRUE);
+  script_handshake (server, &script_pci_device);
+  script_answered (server, 2, MAP_OF (0x1000));
+  script_loss (server);
+  script_answered (server, 13, "");
+  script_expect_command (server, 2, MAP_OF (0x1000));
+  script_expect_eof (server);
+  device = connect_to_path (script_server_listen (server), config);
+  map_or_fail (device, 0);
+  lose (device);
+  ck_assert (!vuc_device_reconnect (device, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "DMA_MAP");
+  close_and_finish (device, server);
+}
+
+static void
+a_server_that_falls_silent_after_its_reset_is_given_up_by_the_loop (void)
+{
+  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms () * 5);
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(Outcome) outcome = outcome_new ();
+  g_autoptr(VucDevice) device = NULL;
+  VucOperation operation;
+
+  vuc_config_set_reset_on_reconnect (config, TRUE);
+  script_handshake (server, &script_pci_device);
+  script_answered (server, 2, MAP_OF (0x1000));
+  script_loss (server);
+  script_answered (server, 13, "");
+  script_expect_command (server, 2, MAP_OF (0x1000));
+  script_expect_eof (server);
+  device = connect_to_path (script_server_listen (server), config);
+  map_or_fail (device, 0);
+  lose (device);
+  operation = vuc_device_reconnect_async (device, OUTCOME (outcome));
+  outcome_process (outcome, device);
+  outcome_expect_error (outcome, operation, VUC_ERROR_TIMED_OUT, "DMA_MAP");
+  close_and_finish (device, server);
+}
+
+static const HarnessCase cases[] = {
+  HARNESS_CASE (an_unmapping_that_was_never_sent_leaves_the_region_there),
+  HARNESS_CASE (a_mapping_that_was_never_sent_is_forgotten),
+  HARNESS_CASE (nothing_is_unmapped_while_it_is_restored),
+  HARNESS_CASE (the_outcome_of_an_older_attempt_does_not_let_unmap),
+  HARNESS_CASE (a_server_that_falls_silent_after_its_reset_is_given_up),
+  HARNESS_CASE (a_server_that_falls_silent_after_its_reset_is_given_up_by_the_loop),
+  HARNESS_END
+};
+
+int
+main (int argc, char **argv)
+{
+  return harness_main (argc, argv, "dma-fates", cases);
+}
