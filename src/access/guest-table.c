@@ -29,7 +29,7 @@ struct _VucGuestTable
   GHashTable *files; /* those of the regions, as a set; no references; NULL: none was */
   guint n_fenced;
   guint64 link_number; /* the last connection that was told of what is MAPPED */
-  gboolean restoring;  /* it is being told just now */
+  guint n_restoring;   /* attempts to connect that are telling a server of them */
 };
 
 VucGuestTable *
@@ -295,7 +295,7 @@ can_unmap (const VucGuestRegion *region)
 static gboolean
 check_can_unmap_locked (VucGuestTable *table, const VucGuestRegion *region, GError **error)
 {
-  if (table->restoring)
+  if (table->n_restoring > 0)
     return vuc_fail (error, VUC_ERROR_DISCONNECTED,
                      "the device is being connected again, and gets its DMA regions just now");
   if (can_unmap (region))
@@ -372,7 +372,7 @@ vuc_guest_table_begin_roll_back (VucGuestTable *table, VucGuestRegion *region)
   gboolean ok;
 
   g_mutex_lock (&table->lock);
-  ok = region->state == VUC_GUEST_MAPPED && !table->restoring;
+  ok = region->state == VUC_GUEST_MAPPED && table->n_restoring == 0;
   if (ok)
     set_state_locked (table, region, VUC_GUEST_UNMAPPING);
   g_mutex_unlock (&table->lock);
@@ -410,7 +410,7 @@ vuc_guest_table_begin_restore (VucGuestTable *table, guint64 link_number)
   g_mutex_lock (&table->lock);
   if (table->n_fenced > 0)
     take_out_locked (table, fenced, VUC_GUEST_FENCED);
-  table->restoring = TRUE;
+  table->n_restoring++;
   table->link_number = link_number;
   for (guint i = 0; i < table->entries->len; i++)
     {
@@ -429,7 +429,7 @@ void
 vuc_guest_table_end_restore (VucGuestTable *table)
 {
   g_mutex_lock (&table->lock);
-  table->restoring = FALSE;
+  table->n_restoring--;
   g_mutex_unlock (&table->lock);
 }
 

@@ -501,6 +501,7 @@ connect_step (VucTask *task, GError **error)
           connect->phase++;
           break;
         case PHASE_FAILS:
+          end_restoring (connect);
           vuc_session_connect_failed (session, failure);
           g_propagate_error (error, failure);
           return VUC_TASK_ENDS;

@@ -63,7 +63,10 @@ vuc_task_set_deadline (VucTask *task, gint64 deadline)
   vuc_clock_remove_locked (session, task);
   task->deadline = deadline;
   if (task->number != 0)
-    vuc_clock_add_locked (session, task);
+    {
+      vuc_clock_add_locked (session, task);
+      vuc_watch_set_timer_locked (session);
+    }
   g_mutex_unlock (&session->lock);
 }
 
