@@ -326,7 +326,7 @@ vuc_inbox_pump_locked (VucSession *session, VucLane *lane)
           if (lane->is_twin)
             vuc_outbox_flush_twin_locked (session, lane);
           else
-            vuc_outbox_flush_locked (session);
+            vuc_outbox_flush_answer_locked (session);
           if (vuc_serving_has_answer (lane))
             return VUC_INBOX_FULL;
           continue;

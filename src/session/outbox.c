@@ -311,18 +311,25 @@ send_answer_locked (VucSession *session, VucLane *lane)
   struct iovec iov[BATCH_CALLS];
   int n_iov;
   gsize size = vuc_serving_get_answer (lane, iov, G_N_ELEMENTS (iov), &n_iov);
+  gboolean patiently = session->sends_patiently && !lane->is_twin;
   g_autoptr (GError) error = NULL;
   VucIoStatus status;
   gsize sent = 0;
 
   lane->busy = TRUE;
   g_mutex_unlock (&session->lock);
-  status = vuc_socket_send (lane->socket, iov, n_iov, NULL, 0, &sent, &error);
+  if (patiently)
+    status = vuc_socket_send_patiently (lane->socket, iov, n_iov, &sent, &error);
+  else
+    status = vuc_socket_send (lane->socket, iov, n_iov, NULL, 0, &sent, &error);
   g_mutex_lock (&session->lock);
   lane->busy = FALSE;
   vuc_session_released_locked (session);
 
+  /* It has slept enough: poll. */
   lane->answer_sent += sent;
+  if (patiently && status == VUC_IO_DONE && lane->answer_sent < size)
+    status = VUC_IO_AGAIN;
   if (status == VUC_IO_AGAIN && lane->answer_blocked == 0)
     lane->answer_blocked = g_get_monotonic_time ();
   if (status != VUC_IO_DONE)
@@ -422,6 +429,21 @@ vuc_outbox_flush_locked (VucSession *session)
   vuc_watch_update_locked (session);
   if (session->send_ended || (!session->has_reader && vuc_inbox_can_go_on_locked (session, lane)))
     vuc_watch_wake_loop_locked (session);
+}
+
+/* A large answer goes through the socket in pieces.  To sleep in one send until all are gone costs a
+ * third of the system calls that sending what fits, and polling, does.  Nothing more is read from this
+ * socket meanwhile anyway, and who else wants to send waits until the answer is out in any case; only
+ * who revokes the memory may wait for it, as long as one send may sleep. */
+void
+vuc_outbox_flush_answer_locked (VucSession *session)
+{
+  /* Only one thread sends at a time, so nobody else can find this set. */
+  if (!session->has_sender)
+    session->sends_patiently = session->reader_is_free;
+  vuc_outbox_flush_locked (session);
+  if (!session->has_sender)
+    session->sends_patiently = FALSE;
 }
 
 void

@@ -99,15 +99,17 @@ struct _VucSession
   gboolean poll_stale; /* it was woken, to look at what it polls for */
   gboolean polls_room; /* for output on the main socket, too */
   gboolean polls_input;
-  int wake;        /* eventfd that makes it look again; -1: not made yet */
-  GQueue sleepers; /* waited tasks whose threads sleep, each of which could become the reader */
+  gboolean reader_is_free; /* nothing but the main socket can need the reader: it may sleep in it */
+  int wake;            /* eventfd that makes it look again; -1: not made yet */
+  GQueue sleepers;     /* waited tasks whose threads sleep, each of which could become the reader */
 
   /* The sender role. */
   gboolean has_sender;
-  GQueue outbox;    /* calls that are not wholly sent, in order; each has an id */
-  gsize head_sent;  /* bytes of the first one that were sent */
-  GByteArray *rest; /* of a message whose task was cancelled in the middle; goes first; or NULL */
-  GQueue crowd;     /* calls that wait for room in the outbox, in order */
+  gboolean sends_patiently; /* that is the reader, and it may sleep while an answer goes */
+  GQueue outbox;     /* calls that are not wholly sent, in order; each has an id */
+  gsize head_sent;   /* bytes of the first one that were sent */
+  GByteArray *rest;  /* of a message whose task was cancelled in the middle; goes first; or NULL */
+  GQueue crowd;      /* calls that wait for room in the outbox, in order */
   gsize queued_bytes;
   guint64 last_order; /* of the call that was submitted last */
 
@@ -331,6 +333,9 @@ void vuc_outbox_detach_rest_locked (VucSession *session, VucCall *call);
 /* Sends what the socket takes, unless somebody else is at it.  Takes the lock off while it
  * sends. */
 void vuc_outbox_flush_locked (VucSession *session);
+
+/* The same for an answer on the main socket, by the holder of the reader role: may sleep a while. */
+void vuc_outbox_flush_answer_locked (VucSession *session);
 
 /* Sends the answer on a twin socket.  By the holder of the reader role. */
 void vuc_outbox_flush_twin_locked (VucSession *session, VucLane *lane);

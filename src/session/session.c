@@ -64,6 +64,9 @@ static GPrivate inside_callback;
 /* How long a reader sleeps in a receive at the most, in microseconds. */
 #define PATIENCE_US G_USEC_PER_SEC
 
+/* How long it sleeps in a send: a thread that revokes memory may have to wait for that. */
+#define SEND_PATIENCE_US 10000
+
 /* How long a reader that could not be given an eventfd polls at a time. */
 #define POLL_WITHOUT_WAKE_US 10000
 
@@ -161,6 +164,7 @@ void
 vuc_session_stop_reading_locked (VucSession *session, VucTask *task)
 {
   session->has_reader = FALSE;
+  session->reader_is_free = FALSE;
   task->reads = FALSE;
   vuc_session_released_locked (session);
   vuc_session_hand_on_locked (session);
@@ -283,7 +287,7 @@ may_sleep_in_receive_locked (VucSession *session, const VucTask *task)
   if (task->deadline != G_MAXINT64 && task->deadline - g_get_monotonic_time () < PATIENCE_US)
     return FALSE;
   if (!lane->patient)
-    vuc_socket_set_patience (lane->socket, session->is_shared, PATIENCE_US);
+    vuc_socket_set_patience (lane->socket, session->is_shared, PATIENCE_US, SEND_PATIENCE_US);
   lane->patient = TRUE;
   return TRUE;
 }
@@ -320,6 +324,7 @@ read_locked (VucSession *session, const VucTask *task)
   gboolean more = vuc_session_note_rest_locked (session);
   gboolean sleeps = !more && may_sleep_in_receive_locked (session, task);
 
+  session->reader_is_free = sleeps;
   while (must_read_locked (session, task))
     {
       /* The task's own deadline comes first where both have passed. */

@@ -89,6 +89,23 @@ vuc_socket_send (int socket,
   return VUC_IO_DONE;
 }
 
+VucIoStatus
+vuc_socket_send_patiently (int socket,
+                           const struct iovec *iov,
+                           int n_iov,
+                           gsize *sent,
+                           GError **error)
+{
+  struct msghdr message = { .msg_iov = (struct iovec *) iov, .msg_iovlen = (gsize) n_iov };
+  gssize count = sendmsg (socket, &message, MSG_NOSIGNAL);
+
+  if (count < 0)
+    return io_failed (errno == EINTR ? EAGAIN : errno, "sending to", error);
+
+  *sent = (gsize) count;
+  return VUC_IO_DONE;
+}
+
 /* Every descriptor of the control data goes into the set, so that none is lost whatever follows. */
 static void
 collect_fds (struct msghdr *message, VucFdSet *fds)
@@ -150,13 +167,21 @@ vuc_socket_receive (int socket,
   return VUC_IO_DONE;
 }
 
-void
-vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 us)
+static void
+set_timeout (int socket, int option, gint64 us)
 {
   struct timeval timeout = { .tv_sec = us / G_USEC_PER_SEC, .tv_usec = us % G_USEC_PER_SEC };
+
+  (void) setsockopt (socket, SOL_SOCKET, option, &timeout, sizeof timeout);
+}
+
+void
+vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 receive_us, gint64 send_us)
+{
   int flags = is_foreign ? fcntl (socket, F_GETFL) : O_NONBLOCK; /* as vuc_connect_path() makes it */
 
-  (void) setsockopt (socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  set_timeout (socket, SO_RCVTIMEO, receive_us);
+  set_timeout (socket, SO_SNDTIMEO, send_us);
   if (flags >= 0 && (flags & O_NONBLOCK) != 0)
     (void) fcntl (socket, F_SETFL, flags & ~O_NONBLOCK);
 }

@@ -49,8 +49,16 @@ VucIoStatus vuc_socket_receive (int socket,
                                 gsize *received,
                                 GError **error);
 
-/* How long a receive that sleeps may do so, in microseconds.  is_foreign: somebody else has made the
- * socket, and may have set flags on it. */
-void vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 us);
+/* The same, without descriptors, but sleeps while the kernel has no room, as long as that was allowed;
+ * what goes meanwhile is much more than goes at once. */
+VucIoStatus vuc_socket_send_patiently (int socket,
+                                       const struct iovec *iov,
+                                       int n_iov,
+                                       gsize *sent,
+                                       GError **error);
+
+/* How long a receive that sleeps, and a send, may do so, in microseconds.  is_foreign: somebody else
+ * has made the socket, and may have set flags on it. */
+void vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 receive_us, gint64 send_us);
 
 #endif /* VUC_SOCKET_H */
