@@ -136,6 +136,54 @@ a_full_socket_is_no_reason_to_sleep (void)
   ck_assert_uint_eq (sent, 99);
 }
 
+static gpointer
+receive_a_mebibyte (gpointer data)
+{
+  const int *socket = data;
+  static guint8 bytes[1 << 20];
+  gsize received = 0;
+
+  while (received < sizeof bytes)
+    {
+      gssize count = read (*socket, bytes, sizeof bytes);
+
+      ck_assert_int_gt (count, 0);
+      received += (gsize) count;
+    }
+  return NULL;
+}
+
+static void
+a_patient_send_sleeps_until_there_is_room (void)
+{
+  static const guint8 zeros[1 << 20];
+  const struct iovec iov = { (void *) zeros, sizeof zeros };
+  g_auto(Pair) pair;
+  GThread *thread;
+  gsize sent = 0;
+
+  pair_open (&pair);
+  thread = g_thread_new ("peer", receive_a_mebibyte, &pair.theirs);
+  ck_assert_int_eq (vuc_socket_send_patiently (pair.ours, &iov, 1, &sent, NULL), VUC_IO_DONE);
+  ck_assert_uint_eq (sent, sizeof zeros);
+  g_thread_join (thread);
+}
+
+static void
+a_patient_send_does_not_sleep_for_ever (void)
+{
+  static const guint8 zeros[1 << 20];
+  const struct iovec iov = { (void *) zeros, sizeof zeros };
+  g_auto(Pair) pair;
+  gsize sent = 0;
+
+  pair_open (&pair);
+  vuc_socket_set_patience (pair.ours, TRUE, G_USEC_PER_SEC, 10000);
+  ck_assert_int_eq (vuc_socket_send_patiently (pair.ours, &iov, 1, &sent, NULL), VUC_IO_DONE);
+  ck_assert_uint_lt (sent, sizeof zeros);
+  ck_assert_int_eq (vuc_socket_send_patiently (pair.ours, &iov, 1, &sent, NULL), VUC_IO_AGAIN);
+}
+
 /* --- The end --- */
 
 /* A SIGPIPE would be the end of this case. */
@@ -357,6 +405,8 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (bytes_go_from_several_places_to_several),
   HARNESS_CASE (nothing_to_receive_is_no_reason_to_sleep),
   HARNESS_CASE (a_full_socket_is_no_reason_to_sleep),
+  HARNESS_CASE (a_patient_send_sleeps_until_there_is_room),
+  HARNESS_CASE (a_patient_send_does_not_sleep_for_ever),
   HARNESS_CASE (a_peer_that_has_closed_is_the_end),
   HARNESS_CASE (what_the_peer_said_before_it_closed_is_received),
   HARNESS_CASE (a_socket_that_was_shut_is_the_end),
