@@ -22,3 +22,6 @@ interop_parts = \
   tests/interop/fixture.h
 tests_interop_test_libvfio_user_SOURCES = tests/interop/test-libvfio-user.c $(interop_parts)
 tests_interop_test_libvfio_user_LDADD = $(public_libs)
+
+# Not built before the functions of vuc-irq.h are there.
+EXTRA_DIST += tests/interop/test-libvfio-user-irqs.c
