@@ -98,7 +98,8 @@ VUC_API VucOperation vuc_device_dma_map_async (VucDevice *device,
  * @regions: (array length=n_regions): what to map
  * @n_regions: how many; 0 does nothing
  *
- * As vuc_device_dma_map() for each of them, all under way at the same time.  All or nothing: if one
+ * As vuc_device_dma_map() for each of them, many under way at the same time; the deadline is that of
+ * the next 256.  All or nothing: if one
  * fails, those that were made by this call are unmapped again, and the first error is returned.
  *
  * Returns: whether the device can reach all of them.  Any thread.  Since 0.1.

@@ -410,7 +410,10 @@ restore_dma (Connect *connect, GError **error)
                          on_dma_restored, connect);
     }
   if (vuc_dma_bulk_step (&connect->dma))
-    return PHASE_WAITS;
+    {
+      vuc_task_set_deadline (&connect->task, vuc_device_deadline (device));
+      return PHASE_WAITS;
+    }
   if (connect->dma_error == NULL)
     return PHASE_OVER;
   g_propagate_error (error, g_steal_pointer (&connect->dma_error));

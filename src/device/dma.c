@@ -350,7 +350,11 @@ map_step (VucTask *task, GError **error)
                          operation);
     }
   if (vuc_dma_bulk_step (&operation->bulk))
-    return VUC_TASK_GOES_ON;
+    {
+      /* However many there are, each lot of them has the time of one. */
+      vuc_task_set_deadline (task, vuc_device_deadline (operation->device));
+      return VUC_TASK_GOES_ON;
+    }
   if (operation->first_error != NULL && !operation->rolls_back && begin_to_roll_back (operation)
       && vuc_dma_bulk_step (&operation->bulk))
     return VUC_TASK_GOES_ON;

@@ -4,8 +4,9 @@
 # Against servers that others have made. Each of them is optional, and a test that misses its server
 # skips.
 if HAVE_CHECK
-check_PROGRAMS += tests/interop/test-libvfio-user
-TESTS += tests/interop/test-libvfio-user
+interop_tests = tests/interop/test-libvfio-user tests/interop/test-libvfio-user-irqs
+check_PROGRAMS += $(interop_tests)
+TESTS += $(interop_tests)
 if HAVE_LIBVFIO_USER
 check_PROGRAMS += tests/interop/device
 endif
@@ -22,6 +23,6 @@ interop_parts = \
   tests/interop/fixture.h
 tests_interop_test_libvfio_user_SOURCES = tests/interop/test-libvfio-user.c $(interop_parts)
 tests_interop_test_libvfio_user_LDADD = $(public_libs)
-
-# Not built before the functions of vuc-irq.h are there.
-EXTRA_DIST += tests/interop/test-libvfio-user-irqs.c
+tests_interop_test_libvfio_user_irqs_SOURCES = \
+  tests/interop/test-libvfio-user-irqs.c $(interop_parts)
+tests_interop_test_libvfio_user_irqs_LDADD = $(public_libs)
