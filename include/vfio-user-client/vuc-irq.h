@@ -569,6 +569,29 @@ VUC_API gboolean vuc_device_watch_irq (VucDevice *device,
                                        GError **error);
 
 /**
+ * vuc_device_watch_irq_async:
+ * @func: told of each interrupt that comes
+ * @func_data: handed to @func
+ * @func_destroy: (nullable): frees @func_data, once @func will not be called any more
+ * @callback: (nullable): told whether they are armed; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_watch_irq(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_watch_irq_async (VucDevice *device,
+                                                 guint32 irq,
+                                                 guint32 start,
+                                                 guint32 count,
+                                                 VucIrqFunc func,
+                                                 gpointer func_data,
+                                                 GDestroyNotify func_destroy,
+                                                 VucCallback callback,
+                                                 gpointer user_data,
+                                                 GDestroyNotify destroy);
+
+/**
  * vuc_device_unwatch_irq:
  * @irq: an interrupt index
  *
@@ -578,6 +601,21 @@ VUC_API gboolean vuc_device_watch_irq (VucDevice *device,
  * one that has begun on another thread may still run.  Any thread.  Since 0.1.
  */
 VUC_API gboolean vuc_device_unwatch_irq (VucDevice *device, guint32 irq, GError **error);
+
+/**
+ * vuc_device_unwatch_irq_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_unwatch_irq(), without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_unwatch_irq_async (VucDevice *device,
+                                                   guint32 irq,
+                                                   VucCallback callback,
+                                                   gpointer user_data,
+                                                   GDestroyNotify destroy);
 
 G_END_DECLS
 

@@ -138,27 +138,65 @@ vuc_irq_watch_stop (VucIrqWatch *watch)
 
 /* --- Public --- */
 
+/* A request whose interrupts are watched before they are armed, so that none is lost; *fds are its
+ * eventfds.  If the request fails the watch that there was stays, for what the server did not take
+ * from it. */
 static gboolean
-arm (VucDevice *device, VucIrqRequest *request, GError **error)
+prepare (VucIrqRequest *request,
+         VucDevice *device,
+         guint32 irq,
+         guint32 start,
+         guint32 count,
+         VucIrqWatch *watch,
+         int **fds,
+         GError **error)
 {
-  VucIrqWatch *watch = request->watch;
-  g_autofree int *fds = g_new (int, request->count);
+  *request = (VucIrqRequest){ .irq = irq,
+                              .flags = VUC_IRQ_SET_DATA_EVENTFD | VUC_IRQ_SET_ACTION_TRIGGER,
+                              .start = start,
+                              .count = count,
+                              .n_fds = count,
+                              .watch = watch };
+  if (!vuc_irq_request_check (device, request, error))
+    return FALSE;
 
-  for (guint32 i = 0; i < request->count; i++)
+  request->fds = *fds = g_new (int, count);
+  for (guint32 i = 0; i < count; i++)
     {
-      if (!add_vector (watch, device, request->start + i, error))
-        {
-          vuc_irq_watch_stop (watch);
-          return FALSE;
-        }
-      fds[i] = ((const Vector *) watch->vectors->pdata[i])->fd;
+      if (!add_vector (watch, device, start + i, error))
+        return FALSE;
+      (*fds)[i] = ((const Vector *) watch->vectors->pdata[i])->fd;
     }
-  request->fds = fds;
-  return vuc_irq_request_run (device, request, error);
+  return TRUE;
 }
 
-/* Watched before they are armed, so that none is lost.  If it fails the watch that there was stays,
- * for what the server did not take from it. */
+static VucIrqWatch *
+watch_new (guint32 irq, VucIrqFunc func, gpointer user_data, GDestroyNotify destroy)
+{
+  VucIrqWatch *watch = g_new0 (VucIrqWatch, 1);
+
+  *watch = (VucIrqWatch){ .ref_count = 1,
+                          .irq = irq,
+                          .func = func,
+                          .user_data = user_data,
+                          .destroy = destroy,
+                          .vectors = g_ptr_array_new () };
+  return watch;
+}
+
+static void
+stop_watching (VucDevice *device, guint32 irq)
+{
+  VucIrqWatch *watch = NULL;
+
+  if (vuc_device_get_irq_info (device, irq) != NULL)
+    watch = vuc_irq_steal_watch (device, irq);
+  if (watch != NULL)
+    vuc_irq_watch_stop (watch);
+}
+
+/* --- Public --- */
+
 gboolean
 vuc_device_watch_irq (VucDevice *device,
                       guint32 irq,
@@ -170,45 +208,72 @@ vuc_device_watch_irq (VucDevice *device,
                       GError **error)
 {
   g_autoptr (VucDevice) in_use = NULL;
-  VucIrqRequest request = {
-    .irq = irq,
-    .flags = VUC_IRQ_SET_DATA_EVENTFD | VUC_IRQ_SET_ACTION_TRIGGER,
-    .start = start,
-    .count = count,
-    .n_fds = count,
-  };
+  g_autofree int *fds = NULL;
+  VucIrqRequest request;
+  VucIrqWatch *watch;
 
   g_return_val_if_fail (device != NULL, FALSE);
   g_return_val_if_fail (func != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   in_use = vuc_device_ref (device);
-  request.watch = g_new0 (VucIrqWatch, 1);
-  *request.watch = (VucIrqWatch){ .ref_count = 1,
-                                  .irq = irq,
-                                  .func = func,
-                                  .user_data = user_data,
-                                  .destroy = destroy,
-                                  .vectors = g_ptr_array_new () };
-  if (vuc_irq_request_check (device, &request, error))
-    return arm (device, &request, error);
-  vuc_irq_watch_stop (request.watch);
+  watch = watch_new (irq, func, user_data, destroy);
+  if (prepare (&request, device, irq, start, count, watch, &fds, error))
+    return vuc_irq_request_run (device, &request, error);
+  vuc_irq_watch_stop (watch);
   return FALSE;
+}
+
+VucOperation
+vuc_device_watch_irq_async (VucDevice *device,
+                            guint32 irq,
+                            guint32 start,
+                            guint32 count,
+                            VucIrqFunc func,
+                            gpointer func_data,
+                            GDestroyNotify func_destroy,
+                            VucCallback callback,
+                            gpointer user_data,
+                            GDestroyNotify destroy)
+{
+  const VucReceiver receiver = { callback, user_data, destroy };
+  g_autofree int *fds = NULL;
+  GError *error = NULL;
+  VucIrqRequest request;
+  VucIrqWatch *watch;
+
+  g_return_val_if_fail (device != NULL, 0);
+  g_return_val_if_fail (func != NULL, 0);
+
+  watch = watch_new (irq, func, func_data, func_destroy);
+  if (prepare (&request, device, irq, start, count, watch, &fds, &error))
+    return vuc_irq_request_start (device, &request, &receiver);
+  vuc_irq_watch_stop (watch);
+  return vuc_device_start_failed (device, error, &receiver);
 }
 
 gboolean
 vuc_device_unwatch_irq (VucDevice *device, guint32 irq, GError **error)
 {
   g_autoptr (VucDevice) in_use = NULL;
-  VucIrqWatch *watch = NULL;
 
   g_return_val_if_fail (device != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   in_use = vuc_device_ref (device);
-  if (vuc_device_get_irq_info (device, irq) != NULL)
-    watch = vuc_irq_steal_watch (device, irq);
-  if (watch != NULL)
-    vuc_irq_watch_stop (watch);
+  stop_watching (device, irq);
   return vuc_device_disable_irq (device, irq, error);
+}
+
+VucOperation
+vuc_device_unwatch_irq_async (VucDevice *device,
+                              guint32 irq,
+                              VucCallback callback,
+                              gpointer user_data,
+                              GDestroyNotify destroy)
+{
+  g_return_val_if_fail (device != NULL, 0);
+
+  stop_watching (device, irq);
+  return vuc_device_disable_irq_async (device, irq, callback, user_data, destroy);
 }

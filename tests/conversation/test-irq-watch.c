@@ -83,6 +83,35 @@ process_calls (VucDevice *device, Log *log, gint n)
 /* ---- Where they come ---- */
 
 static void
+they_are_watched_without_waiting_too (void)
+{
+  Log log = { 0 };
+  g_autoptr(DemoDevice) demo = demo_device_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = connect_to (demo_device_start (demo));
+  VucOperation operation;
+
+  operation = vuc_device_watch_irq_async (device, VUC_PCI_MSIX_IRQ, 1, 2, on_interrupt, &log,
+                                          on_destroy, NULL, NULL, NULL);
+  ck_assert (vuc_device_wait (device, operation, &error));
+  trigger_or_fail (device, VUC_PCI_MSIX_IRQ, 2, 1);
+  process_calls (device, &log, 1);
+  ck_assert_uint_eq (log.counts[2], 1);
+
+  operation = vuc_device_unwatch_irq_async (device, VUC_PCI_MSIX_IRQ, NULL, NULL, NULL);
+  ck_assert_int_eq (log.n_destroys, 1);
+  ck_assert (vuc_device_wait (device, operation, &error));
+
+  operation = vuc_device_watch_irq_async (device, VUC_PCI_MSIX_IRQ, 0, 4711, on_interrupt, &log,
+                                          on_destroy, NULL, NULL, NULL);
+  ck_assert (!vuc_device_wait (device, operation, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT, "");
+  ck_assert_int_eq (log.n_destroys, 2);
+  vuc_device_close (device);
+  demo_device_stop (demo);
+}
+
+static void
 they_come_when_the_device_is_processed (void)
 {
   Log log = { 0 };
@@ -411,6 +440,7 @@ what_is_empty_when_it_is_read_is_no_interrupt (void)
 
 static const HarnessCase cases[] = {
   HARNESS_CASE (they_come_when_the_device_is_processed),
+  HARNESS_CASE (they_are_watched_without_waiting_too),
   HARNESS_CASE (they_come_in_the_context_that_the_device_is_attached_to),
   HARNESS_CASE (the_function_may_end_its_own_watch),
   HARNESS_CASE (another_watch_takes_its_place),
