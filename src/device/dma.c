@@ -294,8 +294,9 @@ enter_regions (DmaOperation *operation, GError **error)
       if (vuc_guest_table_add (device->memory.table, operation->regions->pdata[i],
                                device->shape.info.max_dma_maps, error))
         continue;
+      /* The server may have begun to use them already. */
       while (i-- > 0)
-        vuc_guest_table_remove (device->memory.table, operation->regions->pdata[i]);
+        forget (device, operation->regions->pdata[i]);
       return FALSE;
     }
   vuc_device_update_serial (device);
