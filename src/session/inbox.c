@@ -437,7 +437,7 @@ receive_locked (VucSession *session,
 VucInboxStatus
 vuc_inbox_receive_locked (VucSession *session, VucLane *lane, gboolean sleeps)
 {
-  g_auto (VucFdSet) fds;
+  VucFdSet fds;
   g_autoptr (GError) error = NULL;
   VucInboxStatus status;
   VucIoStatus io_status;
@@ -453,6 +453,8 @@ vuc_inbox_receive_locked (VucSession *session, VucLane *lane, gboolean sleeps)
 
   had_ended = session->send_ended;
   io_status = receive_locked (session, lane, sleeps, &fds, &received, &filled, &error);
+  if (!session->up || io_status != VUC_IO_DONE)
+    close_fds_locked (session, &fds);
   if (!session->up)
     return VUC_INBOX_DEAD;
 
