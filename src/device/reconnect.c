@@ -104,6 +104,20 @@ begin_pause (VucDevice *device, guint pause_ms)
 }
 
 static void
+begin_chain (VucDevice *device)
+{
+  gboolean begins;
+
+  g_mutex_lock (&device->lock);
+  begins = device->settings.auto_reconnect && !device->closed && !device->reconnects;
+  if (begins)
+    device->reconnects = TRUE;
+  g_mutex_unlock (&device->lock);
+  if (begins)
+    begin_pause (device, device->settings.reconnect_min_ms);
+}
+
+static void
 after_attempt (VucDevice *device,
                VucOperation operation G_GNUC_UNUSED,
                const GError *error,
@@ -118,6 +132,9 @@ after_attempt (VucDevice *device,
   if (error == NULL || vuc_device_get_state (device) == VUC_DEVICE_CONNECTED)
     {
       end_chain (device);
+      /* Lost again: another thread may have told of that before, while the chain was still there. */
+      if (vuc_device_get_state (device) == VUC_DEVICE_LOST)
+        begin_chain (device);
     }
   else if (g_error_matches (error, VUC_ERROR, VUC_ERROR_REJECTED)
            || g_error_matches (error, VUC_ERROR, VUC_ERROR_NOT_SUPPORTED))
@@ -153,17 +170,8 @@ vuc_device_on_lost (VucDevice *device,
                     const GError *error,
                     gpointer user_data G_GNUC_UNUSED)
 {
-  gboolean begins;
-
   tell_event (device, VUC_EVENT_LOST, error);
-
-  g_mutex_lock (&device->lock);
-  begins = device->settings.auto_reconnect && !device->closed && !device->reconnects;
-  if (begins)
-    device->reconnects = TRUE;
-  g_mutex_unlock (&device->lock);
-  if (begins)
-    begin_pause (device, device->settings.reconnect_min_ms);
+  begin_chain (device);
 }
 
 void
