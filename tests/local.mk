@@ -98,6 +98,7 @@ hostile_tests += tests/hostile/test-interleaved
 hostile_tests += tests/hostile/test-lies
 hostile_tests += tests/hostile/test-lies-async
 hostile_tests += tests/hostile/test-lies-connect
+hostile_tests += tests/hostile/test-lies-dma
 hostile_tests += tests/hostile/test-lies-irq
 
 thread_tests =
@@ -236,6 +237,7 @@ tests_hostile_test_interleaved_LDADD = $(public_libs)
 tests_hostile_test_lies_LDADD = $(public_libs)
 tests_hostile_test_lies_async_LDADD = $(public_libs)
 tests_hostile_test_lies_connect_LDADD = $(public_libs)
+tests_hostile_test_lies_dma_LDADD = $(public_libs)
 tests_hostile_test_lies_irq_LDADD = $(public_libs)
 
 # Tests of a session have some of their parts in common.
