@@ -103,6 +103,7 @@ hostile_tests += tests/hostile/test-lies-irq
 
 thread_tests =
 thread_tests += tests/thread/test-irqs
+thread_tests += tests/thread/test-fence
 thread_tests += tests/thread/test-stress
 
 cost_tests =
@@ -257,6 +258,9 @@ tests_unit_test_session_service_SOURCES = \
   tests/unit/test-session-service.c $(session_test_parts)
 tests_unit_test_session_watched_SOURCES = tests/unit/test-session-watched.c $(session_test_parts)
 tests_unit_test_session_threads_SOURCES = tests/unit/test-session-threads.c $(session_test_parts)
+
+tests_thread_test_fence_SOURCES = tests/thread/test-fence.c tests/unit/peer.c tests/unit/peer.h
+tests_thread_test_fence_LDADD = $(public_libs)
 
 # Many threads on one device, for as long as somebody likes: each scenario lasts THREAD_SECONDS.
 tests_thread_test_stress_SOURCES = \
