@@ -346,6 +346,87 @@ all_kinds_are_restored_when_the_device_is_connected_again (gconstpointer data)
   demo_device_stop (demo);
 }
 
+/* --- Connecting again while memory comes and goes --- */
+
+#define N_MAPPED 100
+
+typedef struct
+{
+  VucDevice *device;
+  gint n_mapped; /* atomic: so many times; each is a reason to connect again */
+} Reconnecting;
+
+static gpointer
+close_and_reconnect (gpointer data)
+{
+  Reconnecting *it = data;
+
+  for (gint n = 0; n < N_MAPPED; n++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      while (g_atomic_int_get (&it->n_mapped) <= n)
+        g_thread_yield ();
+      vuc_device_close (it->device);
+      if (!vuc_device_reconnect (it->device, &error))
+        g_error ("the device was not connected again: %s", error->message);
+    }
+  return NULL;
+}
+
+/* What the library takes for mapped the server has, and nothing else, whenever it was lost. */
+static void
+memory_may_come_and_go_while_the_device_is_connected_again (gconstpointer data)
+{
+  const WayRow *row = data;
+  g_autoptr (DemoDevice) demo = demo_device_new ();
+  g_autoptr (VucConfig) config = vuc_config_new ();
+  g_autoptr (VucDevice) device = NULL;
+  Reconnecting it = { 0 };
+  DmaMemory ram;
+  GThread *thread;
+
+  vuc_config_set_twin_socket (config, row->twin);
+  device = it.device = vuc_device_connect (demo_device_listen (demo), config, NULL);
+  dma_memory_init (&ram, MIB);
+  thread = g_thread_new ("reconnect", close_and_reconnect, &it);
+  for (guint n = 0; n < N_MAPPED;)
+    {
+      VucDmaRegion region = make_region (&ram, FROM * (1 + n % 7), BY_MESSAGE, DMA_BOTH);
+      const guint32 start = row->command;
+      gboolean gone = FALSE;
+
+      if (!vuc_device_dma_map (device, &region, NULL))
+        continue;
+      g_atomic_int_set (&it.n_mapped, (gint) ++n);
+      (void) vuc_device_region_write (device, 0, DEMO_COPY_SOURCE, &region.iova, 8, NULL);
+      (void) vuc_device_region_write (device, 0, DEMO_COPY_DESTINATION, &region.iova, 8, NULL);
+      (void) vuc_device_region_write (device, 0, DEMO_COPY_LENGTH, &ram.size, 8, NULL);
+      (void) vuc_device_region_write (device, 0, DEMO_COPY_COMMAND, &start, 4, NULL);
+      while (!gone)
+        {
+          g_autoptr (GError) error = NULL;
+
+          gone = vuc_device_dma_unmap (device, region.iova, region.size, &error);
+          if (!gone)
+            assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "");
+        }
+    }
+  g_thread_join (thread);
+
+  ck_assert_uint_eq (vuc_device_dma_get_count (device), 0);
+  for (guint i = 0; i < 7; i++)
+    {
+      VucDmaRegion region = make_region (&ram, FROM * (1 + i), BY_MESSAGE, DMA_BOTH);
+
+      dma_map_or_fail (device, &region);
+      copy_or_fail (device, region.iova, region.iova + MIB / 2, PAGE, row->command);
+    }
+  vuc_device_close (device);
+  dma_memory_clear (&ram);
+  demo_device_stop (demo);
+}
+
 /* --- Many --- */
 
 static void
@@ -429,6 +510,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (memory_that_is_being_copied_can_be_unmapped_and_freed, ways),
   HARNESS_ROWS (pages_that_the_device_wrote_by_message_are_recorded, ways),
   HARNESS_ROWS (all_kinds_are_restored_when_the_device_is_connected_again, ways),
+  HARNESS_ROWS (memory_may_come_and_go_while_the_device_is_connected_again, ways),
   HARNESS_CASE (regions_of_one_file_need_one_descriptor),
   HARNESS_CASE (all_the_windows_that_there_are_can_be_used),
   HARNESS_END,

@@ -36,7 +36,8 @@ typedef struct
   gboolean is_revoked; /* nothing is found any more */
   struct iovec places[MAX_PLACES];
   guint n_places;
-  guint n_begun, n_ended, n_released;
+  guint n_begun, n_ended;
+  gint n_released; /* atomic */
 } Memory;
 
 static gsize
@@ -91,7 +92,7 @@ end (VucServed *served, gpointer data)
 static void
 release (VucServed *served G_GNUC_UNUSED, gpointer data)
 {
-  ((Memory *) data)->n_released++;
+  g_atomic_int_inc (&((Memory *) data)->n_released);
 }
 
 static gboolean
@@ -129,7 +130,7 @@ static void
 close_served (VucSession *session, Memory *memory)
 {
   vuc_session_free (session);
-  ck_assert_uint_eq (memory->n_released, memory->n_begun);
+  ck_assert_int_eq (memory->n_released, (int) memory->n_begun);
   munmap (memory->memory, MEMORY_SIZE);
 }
 
@@ -297,14 +298,14 @@ wait_for_data (VucSession *session, gsize left)
 }
 
 static void
-wait_until_released (VucSession *session, const Memory *memory, guint n)
+wait_until_released (VucSession *session, Memory *memory, gint n)
 {
   gboolean done = FALSE;
 
   while (!done)
     {
       g_mutex_lock (&session->lock);
-      done = memory->n_released == n && session->polling;
+      done = g_atomic_int_get (&memory->n_released) == n && session->polling;
       g_mutex_unlock (&session->lock);
       g_thread_yield ();
     }
