@@ -258,18 +258,19 @@ on_mapped (VucGuestRegion *region, const GError *error, gpointer data)
 static gboolean
 is_still_there (DmaOperation *operation, const VucGuestRegion *region)
 {
-  return region->link_number == operation->task.link_number
-         && vuc_session_is_up (operation->device->session, region->link_number);
+  return vuc_session_is_up (operation->device->session, region->link_number);
 }
 
-/* A server that is gone has nothing any more. */
+/* A server that is gone has nothing any more.  Nor does that of a new connection, which was not told
+ * of what was being unmapped already, have anything to refuse. */
 static void
 on_unmapped (VucGuestRegion *region, const GError *error, gpointer data)
 {
   DmaOperation *operation = data;
   gboolean refused = g_error_matches (error, VUC_ERROR, VUC_ERROR_REMOTE);
 
-  if (error == NULL || (!refused && !is_still_there (operation, region)))
+  if (error == NULL || region->link_number != operation->task.link_number
+      || (!refused && !is_still_there (operation, region)))
     {
       forget (operation->device, region);
       return;

@@ -7,6 +7,7 @@
 
 #include "conversation/dma-memory.h"
 
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,14 +16,18 @@
 void
 dma_memory_init (DmaMemory *memory, gsize size)
 {
+  guint8 pattern[256];
+
   memory->size = size;
   memory->fd = memfd_create ("guest memory", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   ck_assert_int_ge (memory->fd, 0);
   ck_assert_int_eq (ftruncate (memory->fd, (off_t) size), 0);
   memory->bytes = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
   ck_assert_ptr_ne (memory->bytes, MAP_FAILED);
-  for (gsize i = 0; i < size; i++)
-    memory->bytes[i] = (guint8) (i * 7);
+  for (guint i = 0; i < sizeof pattern; i++)
+    pattern[i] = (guint8) (i * 7);
+  for (gsize i = 0; i < size; i += sizeof pattern)
+    memcpy (memory->bytes + i, pattern, sizeof pattern);
 }
 
 void

@@ -36,7 +36,7 @@ typedef struct
   gsize size;
 } DmaMemory;
 
-/* Byte i is i * 7. */
+/* Byte i is i * 7; size is a multiple of 256. */
 void dma_memory_init (DmaMemory *memory, gsize size);
 void dma_memory_clear (DmaMemory *memory);
 

@@ -242,7 +242,7 @@ memory_that_is_being_copied_can_be_unmapped_and_freed (gconstpointer data)
   DmaMemory source;
   VucDmaRegion region;
 
-  dma_memory_init (&source, 64 * MIB);
+  dma_memory_init (&source, 16 * MIB);
   region = make_region (&source, FROM, BY_MESSAGE, VUC_DMA_READ);
   dma_map_or_fail (device, &region);
   for (guint i = 0; i < 10; i++)
@@ -250,10 +250,10 @@ memory_that_is_being_copied_can_be_unmapped_and_freed (gconstpointer data)
       g_autoptr (GError) error = NULL;
       DmaMemory destination;
 
-      dma_memory_init (&destination, 64 * MIB);
+      dma_memory_init (&destination, 16 * MIB);
       region = make_region (&destination, TO, i % 2 == 0 ? BY_MESSAGE : SHARED, VUC_DMA_WRITE);
       dma_map_or_fail (device, &region);
-      start_copy (device, FROM, TO, 64 * MIB, row->command);
+      start_copy (device, FROM, TO, 16 * MIB, row->command);
       while (get_register (device, DEMO_COPY_MESSAGES, 4) == 0)
         ck_assert_uint_eq (get_register (device, DEMO_COPY_STATUS, 4), DEMO_COPY_BUSY);
       dma_unmap_or_fail (device, &region);
