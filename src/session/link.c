@@ -121,6 +121,8 @@ vuc_session_begin_connecting (VucSession *session, VucTask *task, GError **error
     vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT, "the device is being connected already");
   else if (session->cause == NULL)
     vuc_fail (error, VUC_ERROR_INVALID_ARGUMENT, "the device is connected");
+  else if (session->shuts_down)
+    g_propagate_error (error, g_error_copy (session->cause));
   else
     ok = TRUE;
   if (ok)

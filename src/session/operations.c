@@ -36,7 +36,8 @@ vuc_task_start (VucTask *task, VucCallback callback, gpointer user_data, GDestro
   else if (session->n_operations >= session->options.max_operations)
     vuc_fail (&error, VUC_ERROR_LIMIT, "%u operations are under way already, allowed are %u",
               session->n_operations, session->options.max_operations);
-  else if (session->queued_bytes >= session->options.max_queued_bytes)
+  else if (session->queued_bytes >= session->options.max_queued_bytes
+           || session->crowd.head != NULL)
     vuc_fail (&error, VUC_ERROR_LIMIT,
               "%" G_GSIZE_FORMAT " bytes wait to be sent already, allowed are %" G_GSIZE_FORMAT,
               session->queued_bytes, session->options.max_queued_bytes);

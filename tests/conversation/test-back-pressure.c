@@ -311,6 +311,28 @@ what_is_queued_is_limited (void)
   script_server_finish (server);
 }
 
+/* What is queued leaves some room, which is too small for any of them. */
+static void
+what_finds_no_room_is_limited_as_well (void)
+{
+  g_autoptr(VucConfig) config = vuc_config_new ();
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autofree guint8 *data = g_malloc0 (WRITE_SIZE);
+  g_autoptr(VucDevice) device = NULL;
+  guint n_good = 0;
+
+  vuc_config_set_max_queued_bytes (config, WRITE_SIZE * 3 / 2);
+  script_handshake (server, &script_pci_device);
+  script_wait_forever (server);
+  device = connect_with (script_server_start (server), config);
+  for (guint i = 0; i < 200; i++)
+    vuc_device_region_write_async (device, 2, 0, data, WRITE_SIZE, count_success, &n_good, NULL);
+  ck_assert_uint_gt (get_load (device).queued_bytes, 0);
+  ck_assert_uint_lt (get_load (device).operations, N_WRITES);
+  vuc_device_close (device);
+  script_server_finish (server);
+}
+
 /* And reads meanwhile, for those who have no loop. */
 static void
 a_blocking_call_waits_for_room (void)
@@ -366,6 +388,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_command_that_was_not_sent_is_never_sent),
   HARNESS_CASE (a_command_that_was_sent_in_part_goes_out_whole),
   HARNESS_CASE (what_is_queued_is_limited),
+  HARNESS_CASE (what_finds_no_room_is_limited_as_well),
   HARNESS_CASE (a_blocking_call_waits_for_room),
   HARNESS_CASE (a_blocking_call_does_not_wait_for_room_for_ever),
   HARNESS_END,

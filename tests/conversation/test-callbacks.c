@@ -364,6 +364,38 @@ the_last_unref_calls_back_all_that_is_under_way (gconstpointer row)
 }
 
 static void
+then_reconnect (VucDevice *device, gpointer error)
+{
+  (void) vuc_device_reconnect (device, error);
+}
+
+static void
+what_the_last_unref_calls_back_cannot_connect_again (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(Outcome) outcome = outcome_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GError) inside = NULL;
+  VucOperation operation;
+  VucDevice *device;
+
+  script_handshake (server, &script_pci_device);
+  script_expect_command (server, 9, NULL);
+  script_expect_eof (server);
+  script_close (server);
+  script_may_end_early (server);
+  script_handshake (server, &script_pci_device);
+  device = vuc_device_connect (script_server_listen (server), NULL, &error);
+  assert_no_error (error);
+  outcome->then = then_reconnect;
+  outcome->then_data = &inside;
+  operation = vuc_device_region_read_async (device, 7, 0, buffer, 4, OUTCOME (outcome));
+  vuc_device_unref (device);
+  outcome_expect_error (outcome, operation, VUC_ERROR_DISCONNECTED, "last reference");
+  assert_error (inside, VUC_ERROR, VUC_ERROR_DISCONNECTED, "last reference");
+}
+
+static void
 closing_a_device_that_is_not_attached_calls_back_inside (void)
 {
   g_autoptr(ScriptServer) server = script_server_new ();
@@ -478,6 +510,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (the_last_reference_may_go_in_the_thread_that_runs_the_context),
   HARNESS_ROWS (it_is_not_called_from_inside_a_blocking_call, ways),
   HARNESS_ROWS (the_last_unref_calls_back_all_that_is_under_way, ways),
+  HARNESS_CASE (what_the_last_unref_calls_back_cannot_connect_again),
   HARNESS_CASE (closing_a_device_that_is_not_attached_calls_back_inside),
   HARNESS_CASE (closing_an_attached_device_leaves_it_to_its_context),
   HARNESS_CASE (what_a_close_left_to_the_context_comes_with_the_last_unref),
