@@ -202,8 +202,10 @@ gboolean vuc_task_is_pinned_locked (const VucTask *task);
  * stream, the connection ends and the step hears of that. */
 void vuc_task_give_up_locked (VucSession *session, VucTask *task, VucError code);
 
-/* Runs steps that are due; takes the lock off meanwhile. */
+/* Runs steps that are due; takes the lock off meanwhile.  The second is for who holds the reader
+ * role, and stops where the connection ends. */
 void vuc_task_run_ready_locked (VucSession *session);
+void vuc_task_run_ready_as_reader_locked (VucSession *session);
 
 /* Ends what is overdue and wakes what has slept enough.  May take the lock off. */
 void vuc_task_look_at_clock_locked (VucSession *session, gint64 now);

@@ -343,7 +343,7 @@ read_locked (VucSession *session, const VucTask *task)
       more |= vuc_session_take_one_locked (session, session->twin, FALSE);
       session->receiving = sleeps = FALSE;
       if (session->ready.head != NULL)
-        vuc_task_run_ready_locked (session);
+        vuc_task_run_ready_as_reader_locked (session);
 
       /* Somebody else may have sent the answer that it was held back for. */
       session->lane.ready |= vuc_inbox_can_go_on_locked (session, &session->lane);

@@ -286,17 +286,29 @@ vuc_task_run_step_locked (VucSession *session, VucTask *task)
   vuc_session_released_locked (session);
 }
 
+static void
+run_first_ready_locked (VucSession *session)
+{
+  VucTask *task = session->ready.head->data;
+
+  vuc_task_dequeue_locked (task);
+  vuc_task_run_step_locked (session, task);
+}
+
+/* Neither runs those that become due by this: a step that fails at once must not hold the reader. */
 void
 vuc_task_run_ready_locked (VucSession *session)
 {
-  /* Not those that become due by this: a step that fails at once must not hold the reader. */
   for (guint n = session->ready.length; n > 0 && session->ready.head != NULL; n--)
-    {
-      VucTask *task = session->ready.head->data;
+    run_first_ready_locked (session);
+}
 
-      vuc_task_dequeue_locked (task);
-      vuc_task_run_step_locked (session, task);
-    }
+/* Once the connection is dead, a step may be one that makes the next; that waits for the role. */
+void
+vuc_task_run_ready_as_reader_locked (VucSession *session)
+{
+  for (guint n = session->ready.length; n > 0 && session->up && session->ready.head != NULL; n--)
+    run_first_ready_locked (session);
 }
 
 void
