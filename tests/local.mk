@@ -46,6 +46,7 @@ unit_tests += tests/unit/test-region-io-fds
 unit_tests += tests/unit/test-region-io-fds-lies
 unit_tests += tests/unit/test-session
 unit_tests += tests/unit/test-session-deadlines
+unit_tests += tests/unit/test-session-replaced
 unit_tests += tests/unit/test-session-revoke
 unit_tests += tests/unit/test-session-sending
 unit_tests += tests/unit/test-session-server-commands
@@ -254,6 +255,8 @@ tests_unit_test_session_revoke_SOURCES = tests/unit/test-session-revoke.c $(sess
 tests_unit_test_session_sending_SOURCES = tests/unit/test-session-sending.c $(session_test_parts)
 tests_unit_test_session_server_commands_SOURCES = \
   tests/unit/test-session-server-commands.c $(session_test_parts)
+tests_unit_test_session_replaced_SOURCES = \
+  tests/unit/test-session-replaced.c $(session_test_parts)
 tests_unit_test_session_service_SOURCES = \
   tests/unit/test-session-service.c $(session_test_parts)
 tests_unit_test_session_watched_SOURCES = tests/unit/test-session-watched.c $(session_test_parts)

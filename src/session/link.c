@@ -181,6 +181,7 @@ vuc_session_set_negotiated (VucSession *session, guint32 max_message, int twin)
       if (!session->up)
         (void) shutdown (twin, SHUT_RDWR);
     }
+  vuc_session_wake_reader_locked (session);
   vuc_watch_update_locked (session);
   g_mutex_unlock (&session->lock);
 }
