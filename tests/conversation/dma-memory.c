@@ -74,9 +74,9 @@ dma_unmap_or_fail (VucDevice *device, const VucDmaRegion *region)
 void
 script_expect_dma_map (ScriptServer *server, guint64 iova, guint64 size, guint32 flags)
 {
-  g_autofree char *payload
-    = g_strdup_printf ("u32:32 u32:%u | u64:0 u64:%" G_GUINT64_FORMAT " u64:%" G_GUINT64_FORMAT,
-                       flags, iova, size);
+  g_autofree char *payload = g_strdup_printf ("u32:32 u32:%u | u64:0 u64:%" G_GUINT64_FORMAT
+                                              " u64:%" G_GUINT64_FORMAT,
+                                              flags, iova, size);
 
   script_expect_command (server, DMA_MAP, payload);
 }
@@ -84,8 +84,9 @@ script_expect_dma_map (ScriptServer *server, guint64 iova, guint64 size, guint32
 void
 script_expect_dma_unmap (ScriptServer *server, guint64 iova, guint64 size)
 {
-  g_autofree char *payload = g_strdup_printf (
-    "u32:24 u32:0 | u64:%" G_GUINT64_FORMAT " u64:%" G_GUINT64_FORMAT, iova, size);
+  g_autofree char *payload = g_strdup_printf ("u32:24 u32:0 | u64:%" G_GUINT64_FORMAT
+                                              " u64:%" G_GUINT64_FORMAT,
+                                              iova, size);
 
   script_expect_command (server, DMA_UNMAP, payload);
 }

@@ -105,8 +105,8 @@ typedef enum
   N_KINDS
 } Kind;
 
-static const char *const kind_names[]
-  = { "shared", "shared, with its address", "file", "by message", "by callback" };
+static const char *const kind_names[] = { "shared", "shared, with its address", "file",
+                                          "by message", "by callback" };
 
 static VucDmaRegion
 make_region (DmaMemory *memory, guint64 iova, Kind kind, guint32 rights)
@@ -151,7 +151,11 @@ static const WayRow ways[] = {
 };
 
 static void
-copy_between (VucDevice *device, Kind from, Kind to, guint32 command, DmaMemory *source,
+copy_between (VucDevice *device,
+              Kind from,
+              Kind to,
+              guint32 command,
+              DmaMemory *source,
               DmaMemory *destination)
 {
   const gsize size = source->size - 2 * PAGE;
@@ -479,10 +483,10 @@ all_the_windows_that_there_are_can_be_used (void)
   ck_assert (vuc_device_dma_map_many (device, regions, N_MAPS, &error));
   harness_note ("mapped in %u ms", ms_since (start));
   ck_assert_uint_eq (vuc_device_dma_get_count (device), N_MAPS);
-  ck_assert (!vuc_device_dma_map (device,
-                                  &(VucDmaRegion){ .iova = 0, .size = PAGE, .flags = DMA_BOTH,
-                                                   .fd = -1, .vaddr = ram.bytes },
-                                  &error));
+  ck_assert (!vuc_device_dma_map (
+    device,
+    &(VucDmaRegion){ .iova = 0, .size = PAGE, .flags = DMA_BOTH, .fd = -1, .vaddr = ram.bytes },
+    &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_LIMIT, "65535 DMA regions are mapped already");
   g_clear_error (&error);
 

@@ -112,11 +112,11 @@ typedef struct
   const char *written;
 } Row;
 
-#define COMMAND_READ(address, count) \
+#define COMMAND_READ(address, count)                                                               \
   "u16:77 u16:11 u32:32 u32:0 u32:0 | u64:" #address " u64:" #count
-#define DATA(size, address, count, data) \
+#define DATA(size, address, count, data)                                                           \
   "u16:77 u16:11 u32:" #size " u32:1 u32:0 | u64:" #address " u64:" #count " | " data
-#define COMMAND_WRITE(size, address, count, data) \
+#define COMMAND_WRITE(size, address, count, data)                                                  \
   "u16:77 u16:12 u32:" #size " u32:0 u32:0 | u64:" #address " u64:" #count " | " data
 #define WRITTEN(address, count) "u16:77 u16:12 u32:32 u32:1 u32:0 | u64:" #address " u64:" #count
 #define READ_ERROR(errno)       "u16:77 u16:11 u32:16 u32:0x21 u32:" #errno
@@ -129,7 +129,8 @@ static const Row rows[] = {
     NULL },
   { "a read of all three", COMMAND_READ (0x100fff, 4098),
     DATA (4130, 0x100fff, 4098, "f9 ??*4096 00"), 0, NULL },
-  { "a write", COMMAND_WRITE (36, 0x100002, 4, "'abcd'"), WRITTEN (0x100002, 4), 0x100002, "'abcd'" },
+  { "a write", COMMAND_WRITE (36, 0x100002, 4, "'abcd'"), WRITTEN (0x100002, 4), 0x100002,
+    "'abcd'" },
   { "a write of nothing", COMMAND_WRITE (32, 0x100002, 0, ""), WRITTEN (0x100002, 0), 0, NULL },
   { "a write without answer", "u16:77 u16:12 u32:36 u32:0x10 u32:0 | u64:0x100002 u64:4 'abcd'",
     NULL, 0x100002, "'abcd'" },
@@ -150,23 +151,24 @@ static const Row rows[] = {
     NULL },
   { "a function that returns too much", COMMAND_READ (0x102500, 2), READ_ERROR (5), 0, NULL },
   { "a function that returns too little", COMMAND_READ (0x102600, 2), READ_ERROR (5), 0, NULL },
-  { "a function that asks the server", COMMAND_READ (0x102800, 2), DATA (34, 0x102800, 2, "00 00"), 0,
-    NULL },
+  { "a function that asks the server", COMMAND_READ (0x102800, 2), DATA (34, 0x102800, 2, "00 00"),
+    0, NULL },
 
   { "a read of what was never mapped", COMMAND_READ (0x4000, 4), READ_ERROR (14), 0, NULL },
-  { "a write to what was never mapped", COMMAND_WRITE (36, 0x4000, 4, "'abcd'"), WRITE_ERROR (14), 0,
-    NULL },
+  { "a write to what was never mapped", COMMAND_WRITE (36, 0x4000, 4, "'abcd'"), WRITE_ERROR (14),
+    0, NULL },
   { "a read that begins before a region", COMMAND_READ (0xffffe, 4), READ_ERROR (14), 0, NULL },
   { "a read that ends behind a region", COMMAND_READ (0x102ffe, 4), READ_ERROR (14), 0, NULL },
-  { "a write that ends behind a region", COMMAND_WRITE (36, 0x120ffe, 4, "'abcd'"), WRITE_ERROR (14),
-    0, NULL },
+  { "a write that ends behind a region", COMMAND_WRITE (36, 0x120ffe, 4, "'abcd'"),
+    WRITE_ERROR (14), 0, NULL },
   { "a read of what is to be written only", COMMAND_READ (0x120000, 4), READ_ERROR (13), 0, NULL },
   { "a write into what is to be read only", COMMAND_WRITE (36, 0x101000, 4, "'abcd'"),
     WRITE_ERROR (13), 0, NULL },
   { "a write that ends in what is to be read only", COMMAND_WRITE (36, 0x100ffe, 4, "'abcd'"),
     WRITE_ERROR (13), 0, NULL },
   { "a read whose end wraps", COMMAND_READ (0xffffffffffffffff, 2), READ_ERROR (22), 0, NULL },
-  { "a read of more than was agreed on", COMMAND_READ (0x100000, 1048577), READ_ERROR (22), 0, NULL },
+  { "a read of more than was agreed on", COMMAND_READ (0x100000, 1048577), READ_ERROR (22), 0,
+    NULL },
   { "a read of everything", COMMAND_READ (0, 0xffffffffffffffff), READ_ERROR (22), 0, NULL },
   { "a read with data", "u16:77 u16:11 u32:36 u32:0 u32:0 | u64:0x100000 u64:4 'abcd'",
     READ_ERROR (22), 0, NULL },
@@ -176,8 +178,8 @@ static const Row rows[] = {
     WRITE_ERROR (22), 0, NULL },
   { "a write with 1 MiB of data, of which it says nothing",
     COMMAND_WRITE (1048608, 0x100000, 0, "61*1048576"), WRITE_ERROR (22), 0, NULL },
-  { "a write without its structure", "u16:77 u16:12 u32:31 u32:0 u32:0 | 00*15", WRITE_ERROR (22), 0,
-    NULL },
+  { "a write without its structure", "u16:77 u16:12 u32:31 u32:0 u32:0 | 00*15", WRITE_ERROR (22),
+    0, NULL },
   { "a read without anything", "u16:77 u16:11 u32:16 u32:0 u32:0", READ_ERROR (22), 0, NULL },
   { "a command that there is not", "u16:77 u16:13 u32:16 u32:0 u32:0",
     "u16:77 u16:13 u32:16 u32:0x21 u32:95", 0, NULL },
@@ -194,7 +196,7 @@ typedef enum
   N_WAYS
 } Way;
 
-#define TWIN_JSON \
+#define TWIN_JSON                                                                                  \
   "u16:0 u16:0 '{\"capabilities\":{\"twin_socket\":{\"supported\":true,\"fd_index\":0}}}' 00"
 
 static const ScriptFd one_socket[] = { { SCRIPT_FD_SOCKET, 0 }, { SCRIPT_FD_END, 0 } };
@@ -258,7 +260,11 @@ map_all (VucDevice *device, Memory *memory)
   const VucDmaRegion regions[N_MAPS] = {
     dma_memory_region (&memory->both, BOTH_AT, DMA_BOTH),
     dma_memory_region (&memory->read, READ_AT, VUC_DMA_READ),
-    { .iova = OPS_AT, .size = PAGE, .flags = DMA_BOTH, .fd = -1, .ops = &ops,
+    { .iova = OPS_AT,
+      .size = PAGE,
+      .flags = DMA_BOTH,
+      .fd = -1,
+      .ops = &ops,
       .user_data = &memory->functions },
     dma_memory_shared (&memory->file, FILE_AT, DMA_BOTH),
     dma_memory_region (&memory->write, WRITE_AT, VUC_DMA_WRITE),
@@ -305,8 +311,8 @@ read_in_a_loop (VucDevice *device)
 {
   g_autoptr (Outcome) outcome = outcome_new ();
   char data[4];
-  VucOperation operation
-    = vuc_device_region_read_async (device, 7, 0, data, sizeof data, OUTCOME (outcome));
+  VucOperation operation = vuc_device_region_read_async (device, 7, 0, data, sizeof data,
+                                                         OUTCOME (outcome));
 
   outcome_process (outcome, device);
   outcome_expect_success (outcome, operation);
@@ -352,9 +358,11 @@ pages_that_are_written_by_message_are_recorded (void)
     COMMAND_WRITE (34, 0x110000, 2, "'ab'"),   /* page 16 */
     COMMAND_WRITE (34, 0x102400, 2, "'ab'"),
   };
-  static const char *const answers[]
-    = { WRITTEN (0x100ffc, 4), DATA (36, 0x101000, 4, "00 07 0e 15"), WRITE_ERROR (13),
-        WRITTEN (0x102000, 2), WRITTEN (0x110000, 2), WRITE_ERROR (1) };
+  static const char *const answers[] = {
+    WRITTEN (0x100ffc, 4), DATA (36, 0x101000, 4, "00 07 0e 15"),
+    WRITE_ERROR (13),      WRITTEN (0x102000, 2),
+    WRITTEN (0x110000, 2), WRITE_ERROR (1)
+  };
   const Row nothing = { .written = NULL };
   g_autoptr (ScriptServer) server = script_server_new ();
   g_autoptr (GError) error = NULL;

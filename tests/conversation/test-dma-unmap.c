@@ -236,8 +236,8 @@ typedef struct
 
 static const LateRow late_replies[] = {
   { "that it is done", "id u16:3 u32:16 u32:1 u32:0", 0 },
-  { "that it is done, at length", "id u16:3 u32:40 u32:1 u32:0 | u32:24 u32:0 u64:0x100000 u64:4096",
-    0 },
+  { "that it is done, at length",
+    "id u16:3 u32:40 u32:1 u32:0 | u32:24 u32:0 u64:0x100000 u64:4096", 0 },
   { "that it is not", "id u16:3 u32:16 u32:0x21 u32:16", 1 },
 };
 

@@ -97,8 +97,8 @@ channel_receive (Channel *channel)
 static void
 send_version (Server *server, const PeerMessage *message)
 {
-  static const char json[]
-    = "\0\0\0\0{\"capabilities\":{\"twin_socket\":{\"supported\":true,\"fd_index\":0}}}";
+  static const char
+    json[] = "\0\0\0\0{\"capabilities\":{\"twin_socket\":{\"supported\":true,\"fd_index\":0}}}";
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   union
   {
@@ -216,8 +216,8 @@ append_dma (Server *server, Channel *channel)
   memcpy (payload, &address, 8);
   memcpy (payload + 8, &count, 8);
   memset (payload + 16, (int) n, writes ? count : 0);
-  peer_append (channel->out, (guint16) n, writes ? DMA_WRITE : DMA_READ, is_silent ? 0x10 : 0, payload,
-               16 + (writes ? count : 0));
+  peer_append (channel->out, (guint16) n, writes ? DMA_WRITE : DMA_READ, is_silent ? 0x10 : 0,
+               payload, 16 + (writes ? count : 0));
   server->n_outstanding += !is_silent;
 }
 
