@@ -102,6 +102,8 @@ device_sources = \
   src/device/dma-bulk.c \
   src/device/dma-bulk.h \
   src/device/dma-log.c \
+  src/device/dma-region.c \
+  src/device/dma-region.h \
   src/device/dma.c \
   src/device/io-fds-query.c \
   src/device/io-fds-query.h \
