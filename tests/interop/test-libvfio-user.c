@@ -290,7 +290,7 @@ what_was_unmapped_is_out_of_reach (gconstpointer row)
 static void
 all_can_be_unmapped (void)
 {
-  GPtrArray *guests = g_ptr_array_new_with_free_func ((GDestroyNotify) guest_free);
+  g_autoptr (GPtrArray) guests = g_ptr_array_new_with_free_func ((GDestroyNotify) guest_free);
   g_autoptr (GError) error = NULL;
   Fixture fixture;
 
@@ -308,7 +308,6 @@ all_can_be_unmapped (void)
   ck_assert_uint_eq (read_register (fixture.device, INTEROP_REGIONS), 0);
   ck_assert_uint_eq (vuc_device_dma_get_count (fixture.device), 0);
   tear_down (&fixture);
-  g_ptr_array_unref (guests);
 }
 
 static const Copy rights[] = {
