@@ -44,6 +44,15 @@
  * Claim 6: while blocking calls run the loop sleeps.  A blocking reader takes the sockets out of the
  * epoll set before its command is sent, so its reply wakes nobody else.
  *
+ * Claim 7: memory that was revoked (vuc_session_revoke) is not touched any more.  New commands of the
+ * server do not find it; a thread that is in the service, or in a system call with its memory, is
+ * waited for (lane->busy, a pin that may sleep: SEND_PATIENCE_US at the most while an answer goes, and
+ * as long as a function of the user's takes); what is left of a command then goes nowhere, and what
+ * is left of an answer is copied.
+ *
+ * A reader that nothing but the main socket can need does not poll: it sleeps in the receive, for
+ * PATIENCE_US at a time (may_sleep_in_receive_locked), and in the send of a large answer.
+ *
  * A connection dies once, of its first cause.  Everything under way is completed with it then, and
  * the sockets are shut, which wakes the reader.
  */
