@@ -40,7 +40,7 @@ vuc_session_new (const VucSessionOptions *options)
   g_mutex_init (&session->lock);
   g_cond_init (&session->released);
   session->lane.socket = -1;
-  session->wake = session->epoll = session->sockets = session->loop_wake = session->timer = -1;
+  session->wake = session->epoll = session->loop_wake = session->timer = -1;
   session->timer_at = G_MAXINT64;
   vuc_watched_init (&session->watched);
   vuc_pending_init (&session->pending);

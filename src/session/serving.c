@@ -251,8 +251,8 @@ await_idle_locked (VucSession *session, VucLane *lane)
 static void
 revoke_on_lane_locked (VucSession *session, VucLane *lane, gconstpointer what)
 {
-  if (!await_idle_locked (session, lane) || !lane->begun
-      || lane->answer_copy != NULL || !session->options.service->uses (&lane->served, what))
+  if (!await_idle_locked (session, lane) || !lane->begun || lane->answer_copy != NULL
+      || !session->options.service->uses (&lane->served, what))
     return;
 
   if (lane->serving == VUC_SERVING_DATA)

@@ -62,7 +62,7 @@ typedef struct
   gboolean patient;    /* a receive that sleeps comes back in time */
   gboolean ready;      /* there may be something to receive */
   gboolean held_back;  /* what was received is not looked at before something else is done */
-  guint32 watched_for; /* events for which it is in the set of sockets; 0: it is not */
+  guint32 watched_for; /* events for which it is in the epoll set; 0: it is not */
 
   VucFramer framer;
 } VucLane;
@@ -128,8 +128,6 @@ struct _VucSession
 
   /* The loop. */
   int epoll; /* -1: nobody has asked for it */
-  int sockets; /* an epoll descriptor, too: those of the connection */
-  gboolean sockets_watched; /* it is in the other */
   int loop_wake;
   int timer;
   gint64 timer_at;       /* for when the timer is set; G_MAXINT64: it is not */

@@ -7,12 +7,11 @@
  * the session's whole life.  Does not know what is done then (loop.c).  Any thread, with the lock
  * held; none of these system calls sleeps.
  *
- * The sockets have a set of their own, which is one descriptor of this one.  While a blocking caller
- * reads it is out of it (a cleared event mask would still report hang-ups), so that its replies wake
- * nobody.  Taking it out and putting it back costs two system calls, however many sockets there are; so
- * where blocking calls follow each other, it stays out when one has left, and the timer brings it back
- * RESUME_US later, unless the next one has come.  Such a caller finds the timer set already; it only
- * sets it anew when it would fire too soon for the calls to follow.
+ * While a blocking caller reads, the sockets are out of the set (a cleared event mask would still
+ * report hang-ups), so that its replies wake nobody.  Taking them out and putting them back costs
+ * two system calls; so where blocking calls follow each other, they stay out when one has left, and
+ * the timer brings them back RESUME_US later, unless the next one has come.  Such a caller finds the
+ * timer set already; it only sets it anew when it would fire too soon for the calls to follow.
  */
 
 #include <errno.h>
@@ -35,7 +34,8 @@ enum
 {
   ABOUT_WAKE,
   ABOUT_TIMER,
-  ABOUT_SOCKETS,
+  ABOUT_LANE,
+  ABOUT_TWIN,
   ABOUT_WATCHED,
   N_ABOUT
 };
@@ -60,7 +60,7 @@ vuc_watch_add_watched_locked (VucSession *session)
 void
 vuc_watch_clear (VucSession *session)
 {
-  int *fds[] = { &session->epoll, &session->sockets, &session->loop_wake, &session->timer };
+  int *fds[] = { &session->epoll, &session->loop_wake, &session->timer };
 
   for (gsize i = 0; i < G_N_ELEMENTS (fds); i++)
     {
@@ -76,10 +76,9 @@ make_locked (VucSession *session, GError **error)
   int number;
 
   session->epoll = epoll_create1 (EPOLL_CLOEXEC);
-  session->sockets = epoll_create1 (EPOLL_CLOEXEC);
   session->loop_wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   session->timer = timerfd_create (CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (session->epoll >= 0 && session->sockets >= 0 && add (session, session->loop_wake, ABOUT_WAKE)
+  if (session->epoll >= 0 && add (session, session->loop_wake, ABOUT_WAKE)
       && add (session, session->timer, ABOUT_TIMER) && vuc_watch_add_watched_locked (session))
     return TRUE;
 
@@ -113,7 +112,7 @@ vuc_session_get_fd (VucSession *session, GError **error)
 static guint32
 wanted_events (const VucSession *session, const VucLane *lane)
 {
-  if (!session->up)
+  if (!session->up || session->watch_paused)
     return 0;
   if (!lane->blocked)
     return EPOLLIN;
@@ -121,38 +120,28 @@ wanted_events (const VucSession *session, const VucLane *lane)
 }
 
 static void
-update_lane (VucSession *session, VucLane *lane)
+update_lane (VucSession *session, VucLane *lane, guint32 about)
 {
   guint32 wanted = wanted_events (session, lane);
-  struct epoll_event event = { .events = wanted };
+  struct epoll_event event = { .events = wanted, .data.u32 = about };
   int operation = lane->watched_for == 0 ? EPOLL_CTL_ADD
                   : wanted == 0          ? EPOLL_CTL_DEL
                                          : EPOLL_CTL_MOD;
 
   if (wanted == lane->watched_for)
     return;
-  (void) epoll_ctl (session->sockets, operation, lane->socket, &event);
+  (void) epoll_ctl (session->epoll, operation, lane->socket, &event);
   lane->watched_for = wanted;
 }
 
 void
 vuc_watch_update_locked (VucSession *session)
 {
-  gboolean watched = session->up && !session->watch_paused;
-  struct epoll_event event = { .events = EPOLLIN, .data.u32 = ABOUT_SOCKETS };
-
-  if (session->epoll < 0)
+  if (session->epoll < 0 || session->lane.socket < 0)
     return;
-  if (session->lane.socket >= 0)
-    update_lane (session, &session->lane);
+  update_lane (session, &session->lane, ABOUT_LANE);
   if (session->twin != NULL)
-    update_lane (session, session->twin);
-
-  if (watched == session->sockets_watched)
-    return;
-  (void) epoll_ctl (session->epoll, watched ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, session->sockets,
-                    &event);
-  session->sockets_watched = watched;
+    update_lane (session, session->twin, ABOUT_TWIN);
 }
 
 void
@@ -226,8 +215,7 @@ vuc_watch_resume_locked (VucSession *session)
   now = g_get_monotonic_time ();
   last = session->last_leave;
   session->last_leave = now;
-  if (now - last > RESUME_US || session->n_operations > 0 || session->lane.blocked
-      || !session->up)
+  if (now - last > RESUME_US || session->n_operations > 0 || session->lane.blocked || !session->up)
     {
       resume_now_locked (session);
       return;
@@ -332,10 +320,9 @@ vuc_watch_look_locked (VucSession *session)
     vuc_watched_look_locked (session);
   if (session->has_reader)
     return;
-  /* Which of the two it is shows when they are read. */
-  session->lane.ready = is_ready[ABOUT_SOCKETS];
+  session->lane.ready = is_ready[ABOUT_LANE];
   if (session->twin != NULL)
-    session->twin->ready = is_ready[ABOUT_SOCKETS];
+    session->twin->ready = is_ready[ABOUT_TWIN];
 }
 
 void
