@@ -119,7 +119,8 @@ find_memory (Serving *serving)
     }
   if (!bounces)
     return 0;
-  serving->bounce = g_try_malloc (serving->access.count);
+  /* Zeros: a function that fills in less than it was asked for must not show the server our heap. */
+  serving->bounce = g_try_malloc0 (serving->access.count);
   serving->pieces[0] = (struct iovec){ serving->bounce, serving->access.count };
   return serving->bounce != NULL ? 0 : ENOMEM;
 }
