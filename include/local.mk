@@ -6,6 +6,7 @@ vucincludedir = $(includedir)/vfio-user-client
 
 vucinclude_HEADERS = \
   include/vfio-user-client/vfio-user-client.h \
+  include/vfio-user-client/vuc-access.h \
   include/vfio-user-client/vuc-config.h \
   include/vfio-user-client/vuc-device.h \
   include/vfio-user-client/vuc-dma.h \

@@ -116,6 +116,7 @@ device_sources = \
   src/device/irq-watch.c \
   src/device/irq-watch.h \
   src/device/irq.c \
+  src/device/kvm.c \
   src/device/loop.c \
   src/device/mapping.c \
   src/device/operation.c \

@@ -4,6 +4,7 @@
 #ifndef VFIO_USER_CLIENT_H
 #define VFIO_USER_CLIENT_H
 
+#include <vfio-user-client/vuc-access.h>
 #include <vfio-user-client/vuc-config.h>
 #include <vfio-user-client/vuc-device.h>
 #include <vfio-user-client/vuc-dma.h>

@@ -4,6 +4,7 @@
 #ifndef VUC_CONFIG_H
 #define VUC_CONFIG_H
 
+#include <vfio-user-client/vuc-access.h>
 #include <vfio-user-client/vuc-types.h>
 
 G_BEGIN_DECLS
@@ -170,6 +171,46 @@ VUC_API gboolean vuc_config_get_twin_socket (const VucConfig *config);
  */
 VUC_API void vuc_config_set_pipeline_dma (VucConfig *config, gboolean pipeline);
 VUC_API gboolean vuc_config_get_pipeline_dma (const VucConfig *config);
+
+/**
+ * vuc_config_set_access_flags:
+ * @flags: #VucAccessFlags: ways that no access to the device may take; the default is
+ *   %VUC_ACCESS_ANY
+ *
+ * Since 0.1.
+ */
+VUC_API void vuc_config_set_access_flags (VucConfig *config, VucAccessFlags flags);
+VUC_API VucAccessFlags vuc_config_get_access_flags (const VucConfig *config);
+
+/**
+ * vuc_config_set_posted_writes:
+ * @posted_writes: whether writes to regions are posted where that is safe; the default is %FALSE
+ *
+ * A posted write of up to 8 bytes is sent, and not waited for: it costs a third.  Its errors cannot
+ * be seen.  vuc_device_flush() waits until the device has executed them; any blocking access by
+ * message that follows proves the same.  While the socket is busy, and somebody attends to the
+ * device (vuc-loop.h), they are queued, and go many at a time if the server understands
+ * REGION_WRITE_MULTI.  What cannot be queued waits for its reply like any other write.
+ *
+ * Never posted are writes to the configuration space and to port IO
+ * (vuc_device_set_region_port_io()); those to regions whose areas or IO descriptors were handed out,
+ * unless vuc_device_set_region_posting() insists; and any while the device has DMA regions and there
+ * is no twin socket, see vuc_config_set_pipeline_dma().  Since 0.1.
+ */
+VUC_API void vuc_config_set_posted_writes (VucConfig *config, gboolean posted_writes);
+VUC_API gboolean vuc_config_get_posted_writes (const VucConfig *config);
+
+/**
+ * vuc_config_set_poll_us:
+ * @poll_us: 0 to 1000 microseconds; the default is 0
+ *
+ * How long a thread that waits for a reply polls the socket before it sleeps, at the most.  It
+ * adapts itself: where polling does not pay it is done for a shorter time, or not at all.  A server
+ * that polls, too, answers several times as fast then, for the price of the processor's time.  It is
+ * never done by a thread that may run on one processor only.  Since 0.1.
+ */
+VUC_API void vuc_config_set_poll_us (VucConfig *config, guint poll_us);
+VUC_API guint vuc_config_get_poll_us (const VucConfig *config);
 
 /**
  * vuc_config_set_auto_reconnect:

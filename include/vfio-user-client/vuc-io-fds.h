@@ -88,6 +88,36 @@ VUC_API VucOperation vuc_device_get_region_io_fds_async (VucDevice *device,
  */
 VUC_API int vuc_device_get_region_io_fds_errno (VucDevice *device, guint32 region);
 
+/**
+ * VucKvmIoeventfd:
+ *
+ * What the request KVM_IOEVENTFD takes: a struct kvm_ioeventfd, member by member.  Since 0.1.
+ */
+typedef struct
+{
+  guint64 datamatch;
+  guint64 addr;
+  guint32 len;
+  gint32 fd;
+  guint32 flags;
+  guint8 pad[36];
+} VucKvmIoeventfd;
+
+/**
+ * vuc_io_fd_get_kvm_ioeventfd:
+ * @io_fd: an entry of vuc_device_get_region_io_fds()
+ * @guest_base: where the region begins in the guest's physical memory, or port IO, space
+ * @request: (out caller-allocated): what to hand to KVM_IOEVENTFD
+ *
+ * To take the ioeventfd away again, set KVM_IOEVENTFD_FLAG_DEASSIGN (bit 2) in its flags.
+ *
+ * Returns: whether KVM can serve the entry: it is a plain ioeventfd, and lies below 2^64 at that
+ * base.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_io_fd_get_kvm_ioeventfd (const VucIoFd *io_fd,
+                                              guint64 guest_base,
+                                              VucKvmIoeventfd *request);
+
 G_END_DECLS
 
 #endif /* VUC_IO_FDS_H */

@@ -9,6 +9,22 @@
 G_BEGIN_DECLS
 
 /**
+ * VucMappedArea:
+ * @offset: start within the region, in bytes; a multiple of the host's page size, as @size is
+ * @size: length in bytes
+ * @memory: where it is mapped; that stays the same as long as the mapping, whatever becomes of the
+ *   server
+ *
+ * One area that is mapped.  Since 0.1.
+ */
+typedef struct
+{
+  guint64 offset;
+  guint64 size;
+  gpointer memory;
+} VucMappedArea;
+
+/**
  * vuc_device_map_region:
  * @region: a region index that the device has
  *
@@ -50,6 +66,17 @@ VUC_API void vuc_mapping_unref (VucMapping *mapping);
  * Any thread.  Since 0.1.
  */
 VUC_API gpointer vuc_mapping_get_pointer (VucMapping *mapping, guint64 offset, gsize count);
+
+/**
+ * vuc_mapping_get_areas:
+ * @n_areas: (out): how many
+ *
+ * What a hypervisor turns into memory slots.
+ *
+ * Returns: (transfer none): the areas, in ascending order, valid as long as @mapping.  Any thread.
+ * Since 0.1.
+ */
+VUC_API const VucMappedArea *vuc_mapping_get_areas (VucMapping *mapping, gsize *n_areas);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VucMapping, vuc_mapping_unref)
 

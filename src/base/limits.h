@@ -80,4 +80,8 @@
 #define VUC_LIMIT_RECONNECT_MIN_DEFAULT_MS 100
 #define VUC_LIMIT_RECONNECT_MAX_DEFAULT_MS 10000
 
+/* Microseconds that a waiter polls before it sleeps, at the most: what is longer costs more than
+ * it can save. */
+#define VUC_LIMIT_POLL_US 1000
+
 #endif /* VUC_LIMITS_H */

@@ -33,6 +33,9 @@ static const VucSettings defaults = {
   .auto_reconnect = FALSE,
   .reset_on_reconnect = FALSE,
   .pipeline_dma = FALSE,
+  .posted_writes = FALSE,
+  .poll_us = 0,
+  .access_flags = VUC_ACCESS_ANY,
   .hooks = { NULL },
 };
 
@@ -136,6 +139,7 @@ DEFINE_NUMBER (max_irqs, 1, VUC_LIMIT_IRQS_MAX)
 DEFINE_NUMBER (max_irq_count, 1, VUC_LIMIT_IRQ_COUNT_MAX)
 DEFINE_NUMBER (reconnect_min_ms, 1, VUC_TIMEOUT_MAX_MS)
 DEFINE_NUMBER (reconnect_max_ms, 1, VUC_TIMEOUT_MAX_MS)
+DEFINE_NUMBER (poll_us, 0, VUC_LIMIT_POLL_US)
 
 /* A switch: setter and getter. */
 #define DEFINE_SWITCH(name)                                                           \
@@ -158,6 +162,24 @@ DEFINE_SWITCH (twin_socket)
 DEFINE_SWITCH (auto_reconnect)
 DEFINE_SWITCH (reset_on_reconnect)
 DEFINE_SWITCH (pipeline_dma)
+DEFINE_SWITCH (posted_writes)
+
+void
+vuc_config_set_access_flags (VucConfig *config, VucAccessFlags flags)
+{
+  g_return_if_fail (config != NULL);
+  g_return_if_fail ((flags & ~(guint) VUC_ACCESS_MESSAGE_ONLY) == 0);
+
+  config->settings.access_flags = flags;
+}
+
+VucAccessFlags
+vuc_config_get_access_flags (const VucConfig *config)
+{
+  g_return_val_if_fail (config != NULL, defaults.access_flags);
+
+  return config->settings.access_flags;
+}
 
 static void
 set_hook (VucConfig *config,

@@ -48,6 +48,9 @@ typedef struct
   gboolean auto_reconnect;
   gboolean reset_on_reconnect;
   gboolean pipeline_dma;
+  gboolean posted_writes;
+  guint poll_us;
+  VucAccessFlags access_flags;
   VucHook *hooks[VUC_N_HOOKS]; /* or NULL; a reference is held */
 } VucSettings;
 

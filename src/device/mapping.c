@@ -13,18 +13,11 @@
 #include "base/range.h"
 #include "device/device-private.h"
 
-typedef struct
-{
-  guint64 offset; /* within the region, in bytes */
-  guint64 size;   /* bytes */
-  guint8 *memory;
-} MappedArea;
-
 struct _VucMapping
 {
   gint ref_count; /* atomic */
   guint n_areas;
-  MappedArea *areas; /* ascending, not overlapping */
+  VucMappedArea *areas; /* ascending, not overlapping */
 };
 
 static gboolean
@@ -44,7 +37,7 @@ map_areas (VucMapping *mapping, const VucRegionInfo *info, gboolean allow_unseal
           g_prefix_error (error, "mapping area %u of region %u: ", i, info->index);
           return FALSE;
         }
-      mapping->areas[mapping->n_areas++] = (MappedArea){ .offset = area->offset,
+      mapping->areas[mapping->n_areas++] = (VucMappedArea){ .offset = area->offset,
                                                          .size = area->size,
                                                          .memory = memory };
     }
@@ -73,7 +66,7 @@ vuc_device_map_region (VucDevice *device, guint32 index, GError **error)
 
   mapping = g_new0 (VucMapping, 1);
   mapping->ref_count = 1;
-  mapping->areas = g_new (MappedArea, region->info.n_areas);
+  mapping->areas = g_new (VucMappedArea, region->info.n_areas);
   if (!map_areas (mapping, &region->info, device->settings.allow_unsealed_files, error))
     return NULL;
   return g_steal_pointer (&mapping);
@@ -108,10 +101,20 @@ vuc_mapping_get_pointer (VucMapping *mapping, guint64 offset, gsize count)
 
   for (guint i = 0; i < mapping->n_areas; i++)
     {
-      const MappedArea *area = &mapping->areas[i];
+      const VucMappedArea *area = &mapping->areas[i];
 
       if (count > 0 && vuc_range_is_inside (offset, count, area->offset, area->size))
-        return area->memory + (offset - area->offset);
+        return (guint8 *) area->memory + (offset - area->offset);
     }
   return NULL;
+}
+
+const VucMappedArea *
+vuc_mapping_get_areas (VucMapping *mapping, gsize *n_areas)
+{
+  g_return_val_if_fail (mapping != NULL, NULL);
+  g_return_val_if_fail (n_areas != NULL, NULL);
+
+  *n_areas = mapping->n_areas;
+  return mapping->areas;
 }

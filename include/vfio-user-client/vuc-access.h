@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+#ifndef VUC_ACCESS_H
+#define VUC_ACCESS_H
+
+#include <vfio-user-client/vuc-types.h>
+
+/*
+ * How an access to a region travels.
+ *
+ * vuc_device_region_read() and vuc_device_region_write() take the fastest way that is correct; what
+ * lies in two ways' parts is split.  In the order in which they are tried:
+ *
+ *   mapped        an area that the server shares is mapped by the first access to it, and each
+ *                 access of 1, 2, 4 or 8 bytes to it, aligned, is one load or store of that width
+ *   ioeventfd     a write that one covers kicks it, and reaches the device in no other way
+ *   shadow        likewise, after the value was stored in memory
+ *   ioregionfd    32 bytes to the device on a socket of its own, and 32 back; blocking accesses only
+ *   posted        a write of up to 8 bytes that nobody waits for; see vuc_config_set_posted_writes()
+ *   message       REGION_READ, REGION_WRITE
+ *
+ * Those with IO descriptors are taken from the moment on when vuc_device_get_region_io_fds() has
+ * succeeded, as the library does not ask for them by itself.
+ *
+ * What one thread does reaches the device in the order in which it was done: a kick, or an access to
+ * mapped memory, that follows a posted write waits until the device has executed that.  Two things
+ * cannot be ordered: writes to an ioregionfd with %VUC_IO_FD_POSTED_WRITES, but among themselves; and
+ * what a hypervisor does with descriptors and areas that were handed to it.
+ */
+
+G_BEGIN_DECLS
+
+/**
+ * VucAccessFlags:
+ * @VUC_ACCESS_ANY: the fastest way there is
+ * @VUC_ACCESS_NO_MAPPED: not through mapped memory
+ * @VUC_ACCESS_NO_IOEVENTFD: not by an ioeventfd, with shadow or without
+ * @VUC_ACCESS_NO_IOREGIONFD: not by an ioregionfd
+ * @VUC_ACCESS_NO_POSTED: writes wait until the device has executed them
+ * @VUC_ACCESS_MESSAGE_ONLY: all of these: by message, with a reply
+ *
+ * Which ways an access may not take.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_ACCESS_ANY = 0,
+  VUC_ACCESS_NO_MAPPED = 1 << 0,
+  VUC_ACCESS_NO_IOEVENTFD = 1 << 1,
+  VUC_ACCESS_NO_IOREGIONFD = 1 << 2,
+  VUC_ACCESS_NO_POSTED = 1 << 3,
+  VUC_ACCESS_MESSAGE_ONLY = (1 << 4) - 1
+} VucAccessFlags;
+
+/**
+ * VucWay:
+ * @VUC_WAY_MAPPED: loads and stores
+ * @VUC_WAY_IOEVENTFD: kicks
+ * @VUC_WAY_SHADOW: stores and kicks of shadow ioeventfds
+ * @VUC_WAY_IOREGIONFD: commands on ioregionfds
+ * @VUC_WAY_POSTED: posted writes
+ * @VUC_WAY_MESSAGE: REGION_READ and REGION_WRITE with a reply
+ * @VUC_N_WAYS: how many there are
+ *
+ * A way that (part of) an access took.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_WAY_MAPPED,
+  VUC_WAY_IOEVENTFD,
+  VUC_WAY_SHADOW,
+  VUC_WAY_IOREGIONFD,
+  VUC_WAY_POSTED,
+  VUC_WAY_MESSAGE,
+  VUC_N_WAYS
+} VucWay;
+
+/**
+ * VucAccessCounters:
+ * @parts: for each #VucWay, how many (parts of) accesses have taken it
+ * @posted_messages: how many messages the posted writes went in; REGION_WRITE_MULTI takes many at
+ *   once
+ *
+ * Counted for as long as there is the device.  More members may be added at the end.  Since 0.1.
+ */
+typedef struct
+{
+  guint64 parts[VUC_N_WAYS];
+  guint64 posted_messages;
+} VucAccessCounters;
+
+/**
+ * vuc_device_get_access_counters:
+ * @counters: (out caller-allocated): which ways accesses have taken up to now
+ *
+ * Any thread.  Since 0.1.
+ */
+VUC_API void vuc_device_get_access_counters (VucDevice *device, VucAccessCounters *counters);
+
+/**
+ * vuc_device_region_read_full:
+ * @flags: #VucAccessFlags, besides those of vuc_config_set_access_flags()
+ *
+ * As vuc_device_region_read(), not by these ways.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_region_read_full (VucDevice *device,
+                                              guint32 region,
+                                              guint64 offset,
+                                              gpointer data,
+                                              gsize count,
+                                              VucAccessFlags flags,
+                                              GError **error);
+
+/**
+ * vuc_device_region_write_full:
+ * @flags: #VucAccessFlags, besides those of vuc_config_set_access_flags()
+ *
+ * As vuc_device_region_write(), not by these ways.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_region_write_full (VucDevice *device,
+                                               guint32 region,
+                                               guint64 offset,
+                                               gconstpointer data,
+                                               gsize count,
+                                               VucAccessFlags flags,
+                                               GError **error);
+
+/**
+ * vuc_device_region_read_full_async:
+ * @flags: #VucAccessFlags, besides those of vuc_config_set_access_flags()
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_region_read_async(), not by these ways.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_region_read_full_async (VucDevice *device,
+                                                        guint32 region,
+                                                        guint64 offset,
+                                                        gpointer data,
+                                                        gsize count,
+                                                        VucAccessFlags flags,
+                                                        VucCallback callback,
+                                                        gpointer user_data,
+                                                        GDestroyNotify destroy);
+
+/**
+ * vuc_device_region_write_full_async:
+ * @flags: #VucAccessFlags, besides those of vuc_config_set_access_flags()
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_region_write_async(), not by these ways.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_region_write_full_async (VucDevice *device,
+                                                         guint32 region,
+                                                         guint64 offset,
+                                                         gconstpointer data,
+                                                         gsize count,
+                                                         VucAccessFlags flags,
+                                                         VucCallback callback,
+                                                         gpointer user_data,
+                                                         GDestroyNotify destroy);
+
+/**
+ * VucPosting:
+ * @VUC_POSTING_DEFAULT: as vuc_config_set_posted_writes() says
+ * @VUC_POSTING_OFF: never
+ * @VUC_POSTING_ON: where it is safe
+ * @VUC_POSTING_INSIST: even if areas or IO descriptors of the region were handed out, with which a
+ *   hypervisor can overtake posted writes
+ *
+ * Whether writes to a region are posted.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_POSTING_DEFAULT,
+  VUC_POSTING_OFF,
+  VUC_POSTING_ON,
+  VUC_POSTING_INSIST
+} VucPosting;
+
+/**
+ * vuc_device_set_region_posting:
+ * @region: a region index that the device has
+ * @posting: whether writes to it are posted
+ *
+ * It still holds when the device is connected again.  Where a region's areas or descriptors are
+ * handed out later, by vuc_device_map_region() or vuc_device_get_region_io_fds(), writes to it are
+ * not posted any more, unless %VUC_POSTING_INSIST was said.
+ *
+ * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region), %VUC_ERROR_NOT_SUPPORTED (with
+ * %VUC_POSTING_ON and above: it is the configuration space, or port IO; with %VUC_POSTING_ON: its
+ * areas or descriptors were handed out).
+ *
+ * Returns: whether it is done.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_set_region_posting (VucDevice *device,
+                                                guint32 region,
+                                                VucPosting posting,
+                                                GError **error);
+
+/**
+ * vuc_device_flush:
+ *
+ * Waits until the device has executed all posted writes.  If none can be outstanding nothing is
+ * asked of the server.
+ *
+ * Errors: %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED.
+ *
+ * Returns: whether it has.  Any thread.  Since 0.1.
+ */
+VUC_API gboolean vuc_device_flush (VucDevice *device, GError **error);
+
+/**
+ * vuc_device_flush_async:
+ * @callback: (nullable): told what became of it; with %NULL vuc_device_wait() must be called
+ * @destroy: (nullable): frees @user_data
+ *
+ * As vuc_device_flush(), for what was posted before this call, without waiting.
+ *
+ * Returns: the operation.  Any thread.  Since 0.1.
+ */
+VUC_API VucOperation vuc_device_flush_async (VucDevice *device,
+                                             VucCallback callback,
+                                             gpointer user_data,
+                                             GDestroyNotify destroy);
+
+G_END_DECLS
+
+#endif /* VUC_ACCESS_H */

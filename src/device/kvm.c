@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * What KVM wants to hear about IO descriptors.  Does not call KVM.  Any thread.
+ */
+
+#include <vfio-user-client/vfio-user-client.h>
+
+#include <linux/kvm.h>
+#include <string.h>
+
+G_STATIC_ASSERT (sizeof (VucKvmIoeventfd) == sizeof (struct kvm_ioeventfd));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, datamatch)
+                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, datamatch));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, addr)
+                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, addr));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, len)
+                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, len));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, fd)
+                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, fd));
+G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, flags)
+                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, flags));
+
+gboolean
+vuc_io_fd_get_kvm_ioeventfd (const VucIoFd *io_fd, guint64 guest_base, VucKvmIoeventfd *request)
+{
+  g_return_val_if_fail (io_fd != NULL, FALSE);
+  g_return_val_if_fail (request != NULL, FALSE);
+
+  if (io_fd->type != VUC_IO_FD_IOEVENTFD || guest_base > G_MAXUINT64 - io_fd->offset)
+    return FALSE;
+
+  memset (request, 0, sizeof *request);
+  request->addr = guest_base + io_fd->offset;
+  request->len = (guint32) io_fd->size;
+  request->fd = io_fd->fd;
+  if ((io_fd->flags & VUC_IO_FD_DATAMATCH) != 0)
+    {
+      request->flags |= KVM_IOEVENTFD_FLAG_DATAMATCH;
+      request->datamatch = io_fd->datamatch;
+    }
+  if ((io_fd->flags & VUC_IO_FD_PIO) != 0)
+    request->flags |= KVM_IOEVENTFD_FLAG_PIO;
+  return TRUE;
+}
