@@ -40,7 +40,7 @@ vuc_session_new (const VucSessionOptions *options)
   g_mutex_init (&session->lock);
   g_cond_init (&session->released);
   session->lane.socket = -1;
-  session->wake = session->epoll = session->loop_wake = session->timer = -1;
+  session->wake = session->epoll = session->pair = session->loop_wake = session->timer = -1;
   session->timer_at = G_MAXINT64;
   vuc_watched_init (&session->watched);
   vuc_pending_init (&session->pending);
@@ -80,6 +80,7 @@ close_lanes_locked (VucSession *session)
     vuc_serving_release_locked (session, session->twin);
   vuc_outbox_clear_locked (session);
 
+  session->in_pair = FALSE;
   lane_close_locked (session, &session->lane);
   twin = g_steal_pointer (&session->twin);
   if (twin != NULL)

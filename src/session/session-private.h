@@ -62,7 +62,7 @@ typedef struct
   gboolean patient;    /* a receive that sleeps comes back in time */
   gboolean ready;      /* there may be something to receive */
   gboolean held_back;  /* what was received is not looked at before something else is done */
-  guint32 watched_for; /* events for which it is in the epoll set; 0: it is not */
+  guint32 watched_for; /* events for which it is in an epoll set; 0: it is not */
 
   VucFramer framer;
 } VucLane;
@@ -128,6 +128,9 @@ struct _VucSession
 
   /* The loop. */
   int epoll; /* -1: nobody has asked for it */
+  int pair;  /* the set of both sockets of a connection with a twin; -1: not made yet */
+  gboolean in_pair; /* they are in that one */
+  guint32 pair_watched_for;
   int loop_wake;
   int timer;
   gint64 timer_at;       /* for when the timer is set; G_MAXINT64: it is not */

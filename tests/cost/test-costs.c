@@ -136,7 +136,7 @@ static const CostRow rows[] = {
   { "in a row, with a loop", NULL, TRUE, 0, N_ACCESSES, 3 * N_ACCESSES + TIMERS },
   { "in a row, with a loop, without a twin socket", "--no-twin-socket", TRUE, 0, N_ACCESSES,
     3 * N_ACCESSES + TIMERS },
-  { "each by itself, with a loop", NULL, TRUE, 30000, 10, 7 * 10 },
+  { "each by itself, with a loop", NULL, TRUE, 30000, 10, 5 * 10 },
   { "each by itself, with a loop, without a twin socket", "--no-twin-socket", TRUE, 30000, 10,
     5 * 10 },
 };
