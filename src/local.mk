@@ -76,6 +76,8 @@ session_sources = \
   src/session/watched.h
 
 access_sources = \
+  src/access/all-ones.c \
+  src/access/all-ones.h \
   src/access/dma-log.c \
   src/access/dma-log.h \
   src/access/dma-service.c \
@@ -119,6 +121,7 @@ device_sources = \
   src/device/kvm.c \
   src/device/loop.c \
   src/device/mapping.c \
+  src/device/mapping.h \
   src/device/operation.c \
   src/device/operation.h \
   src/device/query.c \

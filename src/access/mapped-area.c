@@ -13,29 +13,45 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/range.h"
 
 static gboolean
-check_alignment (guint64 fd_offset, guint64 size, GError **error)
+check_alignment (guint64 fd_offset,
+                 guint64 size,
+                 const char *whose,
+                 guint64 page_size,
+                 GError **error)
 {
-  guint64 page_size = (guint64) sysconf (_SC_PAGESIZE);
-
   if (fd_offset % page_size != 0)
     return vuc_fail_rejected (error,
                               "file offset 0x%" G_GINT64_MODIFIER
-                              "x is not a multiple of this host's page size, %" G_GUINT64_FORMAT,
-                              fd_offset, page_size);
+                              "x is not a multiple of %s page size, %" G_GUINT64_FORMAT,
+                              fd_offset, whose, page_size);
   if (size == 0 || size % page_size != 0)
     return vuc_fail_rejected (error,
                               "size 0x%" G_GINT64_MODIFIER
-                              "x is not a multiple of this host's page size, %" G_GUINT64_FORMAT,
-                              size, page_size);
+                              "x is not a multiple of %s page size, %" G_GUINT64_FORMAT,
+                              size, whose, page_size);
   return TRUE;
+}
+
+/* The kernel rounds up what is mapped of a file of huge pages, and unmaps no part of one. */
+static gboolean
+check_huge_pages (int fd, guint64 fd_offset, guint64 size, GError **error)
+{
+  struct statfs status;
+
+  if (fstatfs (fd, &status) < 0)
+    return vuc_fail_errno (error, VUC_ERROR_REJECTED, errno, "asking for the file's page size");
+  return status.f_type != HUGETLBFS_MAGIC
+         || check_alignment (fd_offset, size, "the file's", (guint64) status.f_bsize, error);
 }
 
 /* Whether the file cannot shrink, if need be from now on. */
@@ -67,6 +83,17 @@ check_size (int fd, guint64 fd_offset, guint64 size, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_file (int fd, guint64 fd_offset, guint64 size, gboolean allow_unsealed, GError **error)
+{
+  if (!check_alignment (fd_offset, size, "this host's", (guint64) sysconf (_SC_PAGESIZE), error))
+    return FALSE;
+  if (!ensure_sealed (fd) && !allow_unsealed)
+    return vuc_fail_rejected (error, "the server can shrink the file, and it cannot be sealed "
+                                     "against that");
+  return check_size (fd, fd_offset, size, error) && check_huge_pages (fd, fd_offset, size, error);
+}
+
 gpointer
 vuc_mapped_area_map (int fd,
                      guint64 fd_offset,
@@ -77,22 +104,38 @@ vuc_mapped_area_map (int fd,
 {
   gpointer memory;
 
-  if (!check_alignment (fd_offset, size, error))
-    return NULL;
-  if (!ensure_sealed (fd) && !allow_unsealed)
-    {
-      vuc_fail_rejected (error,
-                         "the server can shrink the file, and it cannot be sealed against that");
-      return NULL;
-    }
-  if (!check_size (fd, fd_offset, size, error))
+  if (!check_file (fd, fd_offset, size, allow_unsealed, error))
     return NULL;
 
   memory = mmap (NULL, size, protection, MAP_SHARED, fd, (off_t) fd_offset);
-  if (memory == MAP_FAILED)
+  if (memory != MAP_FAILED)
+    return memory;
+  vuc_fail_errno (error, VUC_ERROR_REJECTED, errno, "mapping the file");
+  return NULL;
+}
+
+/* Kernels before 5.16 cannot move huge pages, and say so when what was there has gone. */
+gpointer
+vuc_mapped_area_map_to_move (int fd,
+                             guint64 fd_offset,
+                             guint64 size,
+                             int protection,
+                             gboolean allow_unsealed,
+                             GError **error)
+{
+  struct statfs status;
+
+  if (fstatfs (fd, &status) == 0 && status.f_type == HUGETLBFS_MAGIC)
     {
-      vuc_fail_errno (error, VUC_ERROR_REJECTED, errno, "mapping the file");
+      vuc_fail_rejected (error, "a file of huge pages cannot be mapped in the place of another");
       return NULL;
     }
-  return memory;
+  return vuc_mapped_area_map (fd, fd_offset, size, protection, allow_unsealed, error);
+}
+
+gboolean
+vuc_mapped_area_move (gpointer memory, gsize size, gpointer to, GError **error)
+{
+  return mremap (memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to
+         || vuc_fail_errno (error, VUC_ERROR_REJECTED, errno, "moving the mapped file");
 }

@@ -12,8 +12,8 @@
 
 /*
  * Maps size bytes of fd from fd_offset on, shared, with the protection of mmap(2).  Offset and size
- * must be multiples of the host's page size, the file as large as what is mapped, and unable to
- * shrink; with allow_unsealed the last is the caller's trust.
+ * must be multiples of the host's page size, or of that of the file's huge pages; the file must be as
+ * large as what is mapped, and unable to shrink; with allow_unsealed the last is the caller's trust.
  *
  * Returns: the memory, to be given to munmap(2), or NULL with error set (VUC_ERROR_REJECTED).
  */
@@ -23,5 +23,19 @@ gpointer vuc_mapped_area_map (int fd,
                               int protection,
                               gboolean allow_unsealed,
                               GError **error);
+
+/*
+ * Two steps to put an area in the place of another: the first can fail because of what the server
+ * sent, and then leaves that alone.  (An mmap(2) over it that fails may leave a hole.)  The second
+ * replaces what is mapped at to, atomically, whatever that consists of, and waits for nobody; it only
+ * fails where the kernel has no memory, or no more mappings.
+ */
+gpointer vuc_mapped_area_map_to_move (int fd,
+                                      guint64 fd_offset,
+                                      guint64 size,
+                                      int protection,
+                                      gboolean allow_unsealed,
+                                      GError **error);
+gboolean vuc_mapped_area_move (gpointer memory, gsize size, gpointer to, GError **error);
 
 #endif /* VUC_MAPPED_AREA_H */

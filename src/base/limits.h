@@ -27,6 +27,10 @@
  * 65,000 in all.  A region with more cannot be mapped. */
 #define VUC_LIMIT_AREAS 4096
 
+/* Kernel mappings that the areas of one region may need once the server is lost (access/all-ones.c):
+ * a quarter of what a process has.  512 GiB in one area. */
+#define VUC_LIMIT_ALL_ONES 16384
+
 /* Region and interrupt indexes, and interrupts of one index: defaults and what can be configured.
  * PCI has 9 and 5; 2048 is the most that MSI-X can have. */
 #define VUC_LIMIT_REGIONS_DEFAULT   256

@@ -5,8 +5,8 @@
  * The task that connects a device, for the first time or again: a socket, VERSION, DEVICE_GET_INFO,
  * all queries; and when it is known already, the IO descriptors that were asked for before, whether
  * it is the same device still, a reset if that is wanted, guest memory, the eventfds of interrupts,
- * and the descriptors behind their old numbers.  Does not know who waits for it.  A step runs on any
- * thread, never on two at a time.
+ * the descriptors behind their old numbers, and what was mapped of them at its old addresses.  Does
+ * not know who waits for it.  A step runs on any thread, never on two at a time.
  */
 
 #include <unistd.h>
@@ -17,6 +17,7 @@
 #include "device/dma-bulk.h"
 #include "device/io-fds-query.h"
 #include "device/irq-set.h"
+#include "device/mapping.h"
 #include "device/operation.h"
 #include "device/query.h"
 #include "transport/connect.h"
@@ -139,6 +140,8 @@ open_socket (Connect *connect, GError **error)
       connect->pause = MIN (connect->pause * 2, LAST_PAUSE_US);
       return PHASE_WAITS;
     }
+  if (status == VUC_CONNECT_DONE)
+    vuc_mappings_begin_connecting (device->mappings);
   if (status == VUC_CONNECT_FAILED
       || !vuc_session_open (device->session, socket, device->path == NULL, error))
     return PHASE_FAILS;
@@ -446,21 +449,35 @@ end_restoring (Connect *connect)
 /* --- The end --- */
 
 static PhaseStatus
+keep_shape (Connect *connect, GError **error)
+{
+  VucDevice *device = connect->device;
+
+  if (is_known (connect))
+    return vuc_shape_renew_fds (&device->shape, &connect->shape, error) ? PHASE_OVER : PHASE_FAILS;
+
+  device->shape = connect->shape;
+  connect->shape = (VucShape){ 0 };
+  g_atomic_int_set (&device->is_known, TRUE);
+  return PHASE_OVER;
+}
+
+static PhaseStatus
+map_again (Connect *connect, GError **error)
+{
+  VucDevice *device = connect->device;
+
+  if (vuc_mappings_restore (device->mappings, &device->shape, device->settings.allow_unsealed_files,
+                            error))
+    return PHASE_OVER;
+  return PHASE_FAILS;
+}
+
+static PhaseStatus
 let_everybody_in (Connect *connect, GError **error)
 {
   VucDevice *device = connect->device;
   guint64 generation;
-
-  if (!is_known (connect))
-    {
-      device->shape = connect->shape;
-      connect->shape = (VucShape){ 0 };
-      g_atomic_int_set (&device->is_known, TRUE);
-    }
-  else if (!vuc_shape_renew_fds (&device->shape, &connect->shape, error))
-    {
-      return PHASE_FAILS;
-    }
 
   g_mutex_lock (&device->lock);
   generation = ++device->generation;
@@ -468,6 +485,7 @@ let_everybody_in (Connect *connect, GError **error)
 
   /* Before anybody hears of it: who does may unmap at once. */
   end_restoring (connect);
+  vuc_mappings_open (device->mappings);
   if (!vuc_session_connected (device->session, generation > 1 ? vuc_device_on_reconnected : NULL,
                               error))
     return PHASE_FAILS;
@@ -475,9 +493,9 @@ let_everybody_in (Connect *connect, GError **error)
 }
 
 static PhaseStatus (*const phases[]) (Connect *connect, GError **error) = {
-  open_socket,          negotiate, ask_device_info, ask_for_the_rest,
-  ask_for_io_fds_again, compare,   reset_if_wanted, restore_dma,
-  arm_interrupts_again, let_everybody_in,
+  open_socket,          negotiate,  ask_device_info, ask_for_the_rest,
+  ask_for_io_fds_again, compare,    reset_if_wanted, restore_dma,
+  arm_interrupts_again, keep_shape, map_again,       let_everybody_in,
 };
 
 static VucTaskStatus

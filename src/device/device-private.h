@@ -31,12 +31,13 @@ struct _VucDevice
   VucSession *session;
   char *path; /* NULL: made from a descriptor */
   VucDmaMemory memory;
+  struct _VucMappings *mappings; /* mapping.h */
 
   gint is_known;  /* atomic: the shape can be looked at; it is constant then, but for what says so */
   VucShape shape;
 
-  GMutex lock; /* a leaf: nothing is called with it held; guards what follows, and port_io and io_fds
-                * of regions */
+  GMutex lock; /* a leaf: nothing is called with it held; guards what follows, and what regions say
+                * is under it */
   int first_socket; /* the caller's descriptor, duplicated, until it is used; else -1 */
   guint64 generation;
   GSource *source;        /* of the context that it is attached to, or NULL */

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "device/irq-watch.h"
+#include "device/mapping.h"
 #include "device/operation.h"
 #include "transport/connect.h"
 #include "wire/header.h"
@@ -58,6 +59,19 @@ trace_message (gboolean sent, const guint8 *bytes, gsize size, guint n_fds, gpoi
   ((VucMessageFunc) hook->func) (&event, hook->user_data);
 }
 
+/* The session's lock is held.  Who closes a device has said so before the connection ends. */
+static void
+on_died (gpointer data)
+{
+  VucDevice *device = data;
+  gboolean closed;
+
+  g_mutex_lock (&device->lock);
+  closed = device->closed;
+  g_mutex_unlock (&device->lock);
+  vuc_mappings_note_death (device->mappings, closed);
+}
+
 static VucSession *
 make_session (VucDevice *device)
 {
@@ -73,6 +87,8 @@ make_session (VucDevice *device)
     .trace = trace != NULL ? trace_message : NULL,
     .trace_data = trace,
     .lost = vuc_device_on_lost,
+    .died = on_died,
+    .died_data = device,
     .service = &vuc_dma_service,
     .service_data = &device->memory,
   });
@@ -93,6 +109,7 @@ device_new (const char *path, VucConfig *config)
   g_mutex_init (&device->lock);
   device->memory.table = vuc_guest_table_new ();
   device->memory.log = vuc_dma_log_new ();
+  device->mappings = vuc_mappings_new ();
   vuc_irqs_init (&device->irqs);
   device->session = make_session (device);
   return device;
@@ -114,6 +131,7 @@ vuc_device_release (VucDevice *device)
   vuc_session_free (device->session);
   vuc_guest_table_free (device->memory.table);
   vuc_dma_log_free (device->memory.log);
+  vuc_mappings_unref (device->mappings);
   vuc_shape_clear (&device->shape);
   if (device->first_socket >= 0)
     close (device->first_socket);

@@ -112,6 +112,9 @@ vuc_device_get_region_io_fds (VucDevice *device,
   if (!ok)
     return FALSE;
 
+  g_mutex_lock (&device->lock);
+  ask.region->io_fds_handed_out = TRUE;
+  g_mutex_unlock (&device->lock);
   *io_fds = ask.region->io_fds.entries;
   *n_io_fds = ask.region->io_fds.n_entries;
   return TRUE;

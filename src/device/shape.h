@@ -33,6 +33,8 @@ typedef struct
   guint n_fds;
   gboolean port_io;          /* under the device's lock */
   VucRegionIoFdsKept io_fds; /* likewise; constant once known */
+  gboolean io_fds_handed_out; /* likewise: to the caller, who may give them to a hypervisor */
+  gboolean areas_handed_out;  /* likewise */
 } VucRegion;
 
 typedef struct

@@ -345,6 +345,9 @@ vuc_session_die_locked (VucSession *session, GError *cause)
   session->up = FALSE;
   session->down = cause;
   session->lane.current = NULL;
+  if (session->options.died != NULL)
+    session->options.died (session->options.died_data);
+
   /* Wakes whoever sleeps on it, and tells the server; a socket that is closed at once by its only
    * owner needs neither. */
   if (!session->shuts_down || session->has_reader || session->is_shared)

@@ -8,7 +8,8 @@
  * reads.  session.c explains how.
  *
  * Locks: each session has one mutex.  Nothing is called with it held that takes another lock,
- * sleeps, or is the user's.
+ * sleeps, or is the user's; with one exception, the function died: it takes leaf locks, under which
+ * nothing of a session is called, and does not wait for anybody.
  */
 
 #ifndef VUC_SESSION_H
@@ -43,6 +44,9 @@ typedef struct
   VucSessionTrace trace;  /* or NULL */
   gpointer trace_data;
   VucCallback lost;          /* told of the end of each connection that others could use; or NULL */
+  void (*died) (gpointer user_data); /* called when any connection ends, before anybody can know:
+                                      * with the lock held, see above; or NULL */
+  gpointer died_data;
   const VucService *service; /* of server commands; NULL: none is known */
   gpointer service_data;
 } VucSessionOptions;
