@@ -40,6 +40,8 @@ wire_sources = \
   src/wire/region-info.h \
   src/wire/region-io-fds.c \
   src/wire/region-io-fds.h \
+  src/wire/region-write-multi.c \
+  src/wire/region-write-multi.h \
   src/wire/version-json.c \
   src/wire/version-json.h \
   src/wire/version.c \

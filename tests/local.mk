@@ -44,6 +44,7 @@ unit_tests += tests/unit/test-region-info
 unit_tests += tests/unit/test-region-info-lies
 unit_tests += tests/unit/test-region-io-fds
 unit_tests += tests/unit/test-region-io-fds-lies
+unit_tests += tests/unit/test-region-write-multi
 unit_tests += tests/unit/test-session
 unit_tests += tests/unit/test-session-deadlines
 unit_tests += tests/unit/test-session-replaced

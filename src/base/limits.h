@@ -64,6 +64,12 @@
 /* Asynchronous operations of a device at the same time. */
 #define VUC_LIMIT_OPERATIONS 4096
 
+/* Posted writes that wait until the server reads, and how many of them one message can hold.  Nobody
+ * waits for these, so only a bound stops who posts faster than the server reads; what is above it
+ * waits for its reply.  In messages of many they take some 100 KiB, one by one 2 MiB. */
+#define VUC_LIMIT_POSTED_WRITES 4096
+#define VUC_LIMIT_POSTED_MERGED 256
+
 /* Bytes of commands that wait until the server reads: the least and the most that can be set, and
  * the default, which is 16 of the largest writes. */
 #define VUC_LIMIT_QUEUED_BYTES_MIN     4096

@@ -18,6 +18,7 @@
 #define SHOWN_CAPABILITIES 6
 #define SHOWN_AREAS        4
 #define SHOWN_IO_FDS       8
+#define SHOWN_WRITES       8
 
 /* Where the fields are that say how to read the rest. */
 #define REGION_INFO_CAP_OFFSET     12
@@ -113,6 +114,18 @@ static const VucPrintField *const io_fd_fields[][2] = {
   { ioeventfd_fields, long_ioeventfd_fields },
   { ioregionfd_fields, ioregionfd_fields },
   { shadow_fields, shadow_fields },
+};
+
+/* Entries of REGION_WRITE_MULTI. */
+#define WRITE_SIZE         24
+#define WRITE_COUNT_OFFSET 12
+#define WRITE_DATA_OFFSET  16
+
+static const VucPrintField write_fields[] = {
+  VUC_FIELD_DECIMAL ("region", 8, 4),
+  VUC_FIELD_HEX ("offset", 0, 8),
+  VUC_FIELD_DECIMAL ("count", WRITE_COUNT_OFFSET, 4),
+  VUC_FIELD_END,
 };
 
 /* A field on which depends how the rest is read; 0 if it did not come. */
@@ -279,4 +292,29 @@ vuc_print_io_fds (GString *line, VucCursor *cursor)
       append_entry (line, fields, entry, stride);
     }
   append_count (line, count - shown);
+}
+
+/* A reply counts them, too, but has none.  What does not fill an entry is shown as it is. */
+void
+vuc_print_writes (GString *line, VucCursor *cursor)
+{
+  gsize count = vuc_cursor_left (cursor) / WRITE_SIZE;
+
+  for (gsize i = 0; i < MIN (count, SHOWN_WRITES); i++)
+    {
+      const guint8 *entry = vuc_cursor_get_bytes (cursor, WRITE_SIZE);
+      guint32 size = MIN (get_u32_at (entry, WRITE_SIZE, WRITE_COUNT_OFFSET),
+                          WRITE_SIZE - WRITE_DATA_OFFSET);
+
+      g_string_append (line, " [");
+      vuc_print_fields (line, write_fields, entry, WRITE_SIZE);
+      if (size > 0)
+        g_string_append (line, ": ");
+      vuc_escape_append_hex (line, entry + WRITE_DATA_OFFSET, size, SHOWN_DATA);
+      g_string_append_c (line, ']');
+    }
+  if (count > SHOWN_WRITES)
+    append_count (line, (guint32) (count - SHOWN_WRITES));
+  else
+    vuc_print_data (line, cursor);
 }

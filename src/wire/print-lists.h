@@ -22,4 +22,7 @@ void vuc_print_capabilities (GString *line, VucCursor *cursor);
 /* " [ioeventfd, offset 0x0, …] [ioregionfd, …]" of region IO FDs */
 void vuc_print_io_fds (GString *line, VucCursor *cursor);
 
+/* " [region 0, offset 0x8, count 4: 01 02 03 04]" of REGION_WRITE_MULTI */
+void vuc_print_writes (GString *line, VucCursor *cursor);
+
 #endif /* VUC_PRINT_LISTS_H */

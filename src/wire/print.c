@@ -82,6 +82,11 @@ static const VucPrintField region_access_fields[] = {
   VUC_FIELD_END,
 };
 
+static const VucPrintField region_write_multi_fields[] = {
+  VUC_FIELD_DECIMAL ("wr_cnt", 0, 8),
+  VUC_FIELD_END,
+};
+
 static const VucPrintField dma_map_fields[] = {
   VUC_FIELD_HEX ("address", 16, 8),  VUC_FIELD_HEX ("size", 24, 8),
   VUC_FIELD_DECIMAL ("argsz", 0, 4), VUC_FIELD_BITS ("flags", 4, dma_map_bits),
@@ -150,6 +155,7 @@ static const Layout layouts[] = {
   [VUC_COMMAND_REGION_WRITE] = { region_access_fields, 16, TRUE, vuc_print_data },
   [VUC_COMMAND_DMA_READ] = { dma_access_fields, 16, TRUE, vuc_print_data },
   [VUC_COMMAND_DMA_WRITE] = { dma_access_fields, 16, TRUE, vuc_print_data },
+  [VUC_COMMAND_REGION_WRITE_MULTI] = { region_write_multi_fields, 8, TRUE, vuc_print_writes },
 };
 
 static const Layout *

@@ -41,17 +41,20 @@ typedef enum
 #define VUC_HEADER_ERROR        (1u << 5)
 
 /* Sizes in bytes, of payloads unless said otherwise. */
-#define VUC_HEADER_SIZE        16 /* the header itself */
-#define VUC_VERSION_FIXED_SIZE 4  /* before the JSON */
-#define VUC_DEVICE_INFO_SIZE   16
-#define VUC_REGION_INFO_SIZE   32 /* before the capabilities */
-#define VUC_REGION_IO_FDS_SIZE 16 /* before the entries */
-#define VUC_IRQ_INFO_SIZE      16
-#define VUC_IRQ_SET_SIZE       20 /* before the booleans */
-#define VUC_REGION_ACCESS_SIZE 16 /* before the data */
-#define VUC_DMA_MAP_SIZE       32
-#define VUC_DMA_UNMAP_SIZE     24
-#define VUC_DMA_ACCESS_SIZE    16 /* before the data */
+#define VUC_HEADER_SIZE              16 /* the header itself */
+#define VUC_VERSION_FIXED_SIZE       4  /* before the JSON */
+#define VUC_DEVICE_INFO_SIZE         16
+#define VUC_REGION_INFO_SIZE         32 /* before the capabilities */
+#define VUC_REGION_IO_FDS_SIZE       16 /* before the entries */
+#define VUC_IRQ_INFO_SIZE            16
+#define VUC_IRQ_SET_SIZE             20 /* before the booleans */
+#define VUC_REGION_ACCESS_SIZE       16 /* before the data */
+#define VUC_REGION_WRITE_MULTI_SIZE  8  /* before the entries */
+#define VUC_REGION_WRITE_MULTI_ENTRY 24 /* each of these, its data included */
+#define VUC_REGION_WRITE_MULTI_DATA  8  /* bytes of data that one can hold */
+#define VUC_DMA_MAP_SIZE             32
+#define VUC_DMA_UNMAP_SIZE           24
+#define VUC_DMA_ACCESS_SIZE          16 /* before the data */
 
 /* DMA_MAP: bits of the flags field. */
 #define VUC_DMA_MAP_READ    (1u << 0)

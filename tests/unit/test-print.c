@@ -138,6 +138,29 @@ static const Row good[] = {
     " ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab… (+84 bytes)" },
   { "a posted write", "u16:8 u16:10 u32:33 | u32:0x10 u32:0 | u64:0xfff u32:0 u32:1 | ff", 0,
     "command 8 (no reply): REGION_WRITE region 0, offset 0xfff, count 1: ff" },
+  { "several posted writes",
+    "u16:0xffff u16:15 u32:72 | u32:0x10 u32:0         # REGION_WRITE_MULTI, command \n"
+    "u64:2                                             # wr_cnt                      \n"
+    "u64:8 u32:0 u32:4 01020304 00*4                   # offset, region, count, data \n"
+    "u64:0x100 u32:2 u32:8 0102030405060708            # the same                    \n",
+    0,
+    "command 65535 (no reply): REGION_WRITE_MULTI wr_cnt 2"
+    " [region 0, offset 0x8, count 4: 01 02 03 04]"
+    " [region 2, offset 0x100, count 8: 01 02 03 04 05 06 07 08]" },
+  { "many posted writes", "u16:8 u16:15 u32:264 | u32:0x10 u32:0 | u64:10 | 00*240", 0,
+    "command 8 (no reply): REGION_WRITE_MULTI wr_cnt 10"
+    " [region 0, offset 0x0, count 0] [region 0, offset 0x0, count 0]"
+    " [region 0, offset 0x0, count 0] [region 0, offset 0x0, count 0]"
+    " [region 0, offset 0x0, count 0] [region 0, offset 0x0, count 0]"
+    " [region 0, offset 0x0, count 0] [region 0, offset 0x0, count 0] … (+2)" },
+  { "a write that says that it has more data than it can hold",
+    "u16:8 u16:15 u32:48 | u32:0 u32:0 | u64:1 | u64:0 u32:0 ff*4 | ab*8", 0,
+    "command 8: REGION_WRITE_MULTI wr_cnt 1"
+    " [region 0, offset 0x0, count 4294967295: ab ab ab ab ab ab ab ab]" },
+  { "an entry that was cut short", "u16:8 u16:15 u32:27 | u32:0 u32:0 | u64:1 | 010203", 0,
+    "command 8: REGION_WRITE_MULTI wr_cnt 1: 01 02 03" },
+  { "several writes were done", "u16:8 u16:15 u32:24 | u32:1 u32:0 | u64:2", 0,
+    "reply 8: REGION_WRITE_MULTI wr_cnt 2" },
 
   { "a DMA mapping",
     "u16:9 u16:2 u32:48 | u32:0 u32:0             # DMA_MAP, command                   \n"
