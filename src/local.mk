@@ -66,6 +66,8 @@ session_sources = \
   src/session/outbox.c \
   src/session/pending.c \
   src/session/pending.h \
+  src/session/posting.c \
+  src/session/posting.h \
   src/session/service.h \
   src/session/serving.c \
   src/session/session-private.h \

@@ -4,6 +4,7 @@
 /*
  * One command and its reply.  It belongs to a task (task.h), whose step fills it in, submits it, and
  * looks at its outcome; between those two the memory, and all that it points to, is the session's.
+ * One that is posted (posting.h) has neither task nor reply.
  */
 
 #ifndef VUC_CALL_H
@@ -56,7 +57,7 @@ typedef struct
                          * the late reply says; see vuc_session_get_late_reply() */
 
   /* The session's, under its lock. */
-  VucTask *task;
+  VucTask *task;        /* NULL if posted */
   guint16 id;           /* while it is in the table of ids */
   gboolean id_is_known; /* it has had one */
   gboolean done;        /* has its outcome; it is over once it is not pinned any more, either */
@@ -65,6 +66,7 @@ typedef struct
   gboolean sending;     /* pinned: a sender reads the request without the lock */
   gboolean receiving;   /* pinned: the reader writes the reply without the lock */
   gboolean was_sent;    /* at least its first byte */
+  gboolean posted;      /* wants no reply: it is over when it leaves the outbox */
   gboolean traced;
   GList queue_link; /* in the outbox, or among the crowded; data is the call */
   GList task_link;  /* among its task's calls that are not over; likewise */

@@ -83,6 +83,46 @@ begin_success_locked (VucSession *session, VucLane *lane, VucCall *call)
   vuc_framer_take (&lane->framer, places, G_N_ELEMENTS (places));
 }
 
+static gboolean
+is_answer_to_posted (const VucHeader *header)
+{
+  return header->is_reply && header->id == VUC_PENDING_POSTED;
+}
+
+/* Some servers answer what wants no reply: that is dropped, but it must be an answer to what was
+ * posted, and one for each message at the most. */
+static void
+begin_answer_to_posted_locked (VucSession *session, VucLane *lane, const VucHeader *header)
+{
+  gsize size = lane->framer.left;
+  gsize max;
+  char name[16];
+
+  if (session->n_answers_due == 0)
+    {
+      vuc_session_die_of_protocol_locked (session, "%s reply: message id %u is not pending",
+                                          vuc_command_name (header->command, name, sizeof name),
+                                          header->id);
+      return;
+    }
+  max = session->poster->max_answer (header->command);
+  if (max == VUC_NO_ANSWER)
+    vuc_session_die_of_protocol_locked (session,
+                                        "%s reply: message id %u is that of posted commands",
+                                        vuc_command_name (header->command, name, sizeof name),
+                                        header->id);
+  else if (!header->is_error && size > max)
+    vuc_session_die_of_protocol_locked (session,
+                                        "%s reply: payload %" G_GSIZE_FORMAT
+                                        ", expected %" G_GSIZE_FORMAT " at the most",
+                                        vuc_command_name (header->command, name, sizeof name), size,
+                                        max);
+  if (!session->up)
+    return;
+  session->n_answers_due--;
+  vuc_inbox_throw_away (lane);
+}
+
 static void
 begin_reply_locked (VucSession *session, VucLane *lane, const VucHeader *header)
 {
@@ -94,6 +134,11 @@ begin_reply_locked (VucSession *session, VucLane *lane, const VucHeader *header)
       vuc_session_die_of_protocol_locked (session,
                                           "%s reply on the twin socket, which is for commands",
                                           vuc_command_name (header->command, came, sizeof came));
+      return;
+    }
+  if (is_answer_to_posted (header))
+    {
+      begin_answer_to_posted_locked (session, lane, header);
       return;
     }
   if (slot == NULL
@@ -178,11 +223,16 @@ note_refusal_locked (VucSession *session, guint64 order)
 static void
 end_reply_locked (VucSession *session, VucLane *lane, const VucHeader *header)
 {
-  VucPendingSlot *slot = vuc_pending_find (&session->pending, header->id);
-  VucCall *call = slot->call;
+  VucPendingSlot *slot;
+  VucCall *call;
   char name[16];
   GError *error = NULL;
 
+  if (is_answer_to_posted (header))
+    return;
+  slot = vuc_pending_find (&session->pending, header->id);
+  call = slot->call;
+  vuc_posting_note_reply_locked (session, slot->order);
   if (call == NULL && slot->is_followed && header->is_error)
     note_refusal_locked (session, slot->order);
   vuc_pending_remove (&session->pending, header->id);
@@ -386,12 +436,16 @@ handle_receive_failure_locked (VucSession *session,
 }
 
 /* How far a receive may go: small messages are read ahead, but what may carry descriptors, or much
- * data, is received by itself, a header and then its body.  One reply alone cannot be mistaken. */
+ * data, is received by itself, a header and then its body.  One reply alone cannot be mistaken, if no
+ * answer to something posted can come before it. */
 static gboolean
-may_read_ahead (const VucPending *pending)
+may_read_ahead (VucSession *session)
 {
+  const VucPending *pending = &session->pending;
+
   return pending->n_exact == 0
-         || (pending->n_large == 0 && pending->n_waiting + pending->n_abandoned == 1);
+         || (pending->n_large == 0 && pending->n_waiting + pending->n_abandoned == 1
+             && !vuc_session_has_unproven (session));
 }
 
 /* Without the lock, into the buffers of the call that is current. */
@@ -410,7 +464,7 @@ receive_locked (VucSession *session,
   gsize wanted = 0;
   int n_iov;
 
-  n_iov = vuc_framer_want (&lane->framer, may_read_ahead (&session->pending), iov);
+  n_iov = vuc_framer_want (&lane->framer, may_read_ahead (session), iov);
   for (int i = 0; i < n_iov; i++)
     wanted += iov[i].iov_len;
 

@@ -78,6 +78,7 @@ close_lanes_locked (VucSession *session)
   vuc_serving_release_locked (session, &session->lane);
   if (session->twin != NULL)
     vuc_serving_release_locked (session, session->twin);
+  vuc_posting_forget_locked (session);
   vuc_outbox_clear_locked (session);
 
   session->in_pair = FALSE;
@@ -355,6 +356,7 @@ vuc_session_die_locked (VucSession *session, GError *cause)
   if (session->twin != NULL)
     (void) shutdown (session->twin->socket, SHUT_RDWR);
 
+  vuc_posting_forget_locked (session);
   complete_all_locked (session, cause);
   if (session->cause == NULL)
     {

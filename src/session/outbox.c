@@ -44,34 +44,67 @@ typedef struct
   int n_iov;
 } Batch;
 
-static gsize
-message_size (const VucCall *call)
+gsize
+vuc_outbox_message_size (const VucCall *call)
 {
   return VUC_HEADER_SIZE + call->request_size + call->request_data_size;
 }
 
 /* --- What is queued --- */
 
+gboolean
+vuc_outbox_has_room_locked (const VucSession *session, gsize size)
+{
+  return session->queued_bytes == 0
+         || session->queued_bytes + size <= session->options.max_queued_bytes;
+}
+
 static gboolean
 has_room_locked (const VucSession *session, const VucCall *call)
 {
-  if (vuc_pending_is_full (&session->pending))
-    return FALSE;
-  return session->queued_bytes == 0
-         || session->queued_bytes + message_size (call) <= session->options.max_queued_bytes;
+  return !vuc_pending_is_full (&session->pending)
+         && vuc_outbox_has_room_locked (session, vuc_outbox_message_size (call));
+}
+
+static void
+encode_header (VucCall *call)
+{
+  VucHeader header = { .id = call->id,
+                       .command = call->command,
+                       .size = (guint32) vuc_outbox_message_size (call),
+                       .no_reply = call->posted };
+
+  vuc_header_encode (&header, call->header);
+}
+
+static void
+push_locked (VucSession *session, VucCall *call)
+{
+  encode_header (call);
+  call->queued = TRUE;
+  session->queued_bytes += vuc_outbox_message_size (call);
+  g_queue_push_tail_link (&session->outbox, &call->queue_link);
 }
 
 static void
 queue_locked (VucSession *session, VucCall *call)
 {
-  VucHeader header = { .command = call->command, .size = (guint32) message_size (call) };
-
   (void) vuc_pending_add (&session->pending, call); /* there is room */
-  header.id = call->id;
-  vuc_header_encode (&header, call->header);
-  call->queued = TRUE;
-  session->queued_bytes += header.size;
-  g_queue_push_tail_link (&session->outbox, &call->queue_link);
+  push_locked (session, call);
+}
+
+void
+vuc_outbox_queue_posted_locked (VucSession *session, VucCall *call)
+{
+  call->id = VUC_PENDING_POSTED;
+  push_locked (session, call);
+}
+
+void
+vuc_outbox_note_grown_locked (VucSession *session, VucCall *call, gsize size_before)
+{
+  encode_header (call);
+  session->queued_bytes += vuc_outbox_message_size (call) - size_before;
 }
 
 void
@@ -110,8 +143,10 @@ vuc_outbox_drop_locked (VucSession *session, VucCall *call)
   if (session->outbox.head == &call->queue_link)
     session->head_sent = 0;
   g_queue_unlink (&session->outbox, &call->queue_link);
-  session->queued_bytes -= message_size (call);
+  session->queued_bytes -= vuc_outbox_message_size (call);
   call->queued = FALSE;
+  if (call->posted)
+    session->poster->release (call, session->poster_data);
 }
 
 gboolean
@@ -203,7 +238,7 @@ fill_batch_locked (VucSession *session, Batch *batch)
 
       /* Descriptors go with the first byte of a send, and are the message's that begins there. */
       if (batch->n_calls > 0
-          && (size + message_size (call) > BATCH_SIZE || call->n_request_fds > 0
+          && (size + vuc_outbox_message_size (call) > BATCH_SIZE || call->n_request_fds > 0
               || batch->n_fds > 0))
         break;
       if (call->n_request_fds > 0 && session->head_sent == 0)
@@ -215,7 +250,7 @@ fill_batch_locked (VucSession *session, Batch *batch)
       add_piece (batch, call->head, VUC_HEADER_SIZE + call->request_size, &skip);
       add_piece (batch, call->request_data, call->request_data_size, &skip);
       batch->calls[batch->n_calls++] = call;
-      size += message_size (call);
+      size += vuc_outbox_message_size (call);
       call->sending = TRUE;
     }
 }
@@ -246,7 +281,7 @@ static void
 note_begun_locked (VucSession *session, VucCall *call)
 {
   call->was_sent = TRUE;
-  if (!call->done)
+  if (!call->done && !call->posted)
     vuc_pending_note_sent (&session->pending, call->id);
 }
 
@@ -259,11 +294,14 @@ settle_batch_locked (VucSession *session, Batch *batch, gsize count)
   for (gsize i = 0; i < batch->n_calls; i++)
     {
       VucCall *call = batch->calls[i];
-      gsize size = message_size (call);
+      gsize size = vuc_outbox_message_size (call);
+      gboolean posted = call->posted;
 
       call->sending = FALSE;
       if (count > 0)
         note_begun_locked (session, call);
+      if (posted && count >= size)
+        session->n_posted++;
       if (count >= size || !session->up)
         {
           count -= MIN (count, size);
@@ -282,7 +320,8 @@ settle_batch_locked (VucSession *session, Batch *batch, gsize count)
             session->head_sent = count;
           count = 0;
         }
-      vuc_call_unpinned_locked (session, call);
+      if (!posted)
+        vuc_call_unpinned_locked (session, call);
     }
 }
 
@@ -401,7 +440,15 @@ vuc_outbox_flush_locked (VucSession *session)
   if (session->crowd.head != NULL)
     let_in_locked (session);
   if (!vuc_outbox_has_more_locked (session))
-    return;
+    {
+      /* What waited for room was taken back: nobody need look for room. */
+      if (lane->blocked)
+        {
+          lane->blocked = FALSE;
+          vuc_watch_update_locked (session);
+        }
+      return;
+    }
 
   session->has_sender = TRUE;
   lane->blocked = FALSE;

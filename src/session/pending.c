@@ -17,7 +17,8 @@
  * copied. */
 #define LARGE_REPLY 4096
 
-G_STATIC_ASSERT (2 * (VUC_LIMIT_PENDING + VUC_LIMIT_ABANDONED) < 65536);
+/* The table is at most four times as large as what is in it. */
+G_STATIC_ASSERT (4 * (VUC_LIMIT_PENDING + VUC_LIMIT_ABANDONED) <= VUC_PENDING_POSTED);
 
 void
 vuc_pending_init (VucPending *pending)

@@ -17,6 +17,9 @@
 
 #include "session/call.h"
 
+/* The id of all posted messages: no call that waits for a reply is ever given it. */
+#define VUC_PENDING_POSTED 0xffff
+
 typedef enum
 {
   VUC_PENDING_FREE,
@@ -28,12 +31,12 @@ typedef struct
 {
   VucPendingState state;
   guint16 command;
-  gboolean exact; /* the reply may carry descriptors, or much data: do not read ahead */
-  gboolean large; /* the latter */
-  gboolean sent;  /* at least in part: the server will deal with it */
+  gboolean exact;       /* the reply may carry descriptors, or much data: do not read ahead */
+  gboolean large;       /* the latter */
+  gboolean sent;        /* at least in part: the server will deal with it */
   gboolean is_followed; /* what its late reply says matters */
-  guint64 order;  /* the call's */
-  VucCall *call;  /* with WAITING */
+  guint64 order;        /* the call's */
+  VucCall *call;        /* with WAITING */
 } VucPendingSlot;
 
 typedef struct

@@ -13,6 +13,7 @@
  *   inbox.c    what a message that came means
  *   serving.c  commands of the server
  *   outbox.c   what goes out
+ *   posting.c  what is sent and then forgotten
  *   watch.c    the epoll descriptor: who is woken when nobody waits
  *   watched.c  descriptors of others in it
  *   loop.c     what is done then
@@ -24,6 +25,7 @@
 #include <vfio-user-client/vuc-error.h>
 
 #include "session/pending.h"
+#include "session/posting.h"
 #include "session/session.h"
 #include "session/task.h"
 #include "session/watched.h"
@@ -89,8 +91,9 @@ struct _VucSession
   gboolean send_ended; /* the server reads no more: what is sent is dropped */
   gboolean serial;     /* one command at a time */
   VucPending pending;
-  GArray *late_refusals; /* guint64: serials of calls that are followed, and were refused; or NULL */
-  VucLane *twin; /* NULL: none was agreed on; the main one is the last member */
+  GArray
+    *late_refusals; /* guint64: serials of calls that are followed, and were refused; or NULL */
+  VucLane *twin;    /* NULL: none was agreed on; the main one is the last member */
 
   /* The reader role. */
   gboolean has_reader;
@@ -100,18 +103,26 @@ struct _VucSession
   gboolean polls_room; /* for output on the main socket, too */
   gboolean polls_input;
   gboolean reader_is_free; /* nothing but the main socket can need the reader: it may sleep in it */
-  int wake;            /* eventfd that makes it look again; -1: not made yet */
-  GQueue sleepers;     /* waited tasks whose threads sleep, each of which could become the reader */
+  int wake;                /* eventfd that makes it look again; -1: not made yet */
+  GQueue sleepers; /* waited tasks whose threads sleep, each of which could become the reader */
 
   /* The sender role. */
   gboolean has_sender;
   gboolean sends_patiently; /* that is the reader, and it may sleep while an answer goes */
-  GQueue outbox;     /* calls that are not wholly sent, in order; each has an id */
-  gsize head_sent;   /* bytes of the first one that were sent */
-  GByteArray *rest;  /* of a message whose task was cancelled in the middle; goes first; or NULL */
-  GQueue crowd;      /* calls that wait for room in the outbox, in order */
+  GQueue outbox;            /* calls that are not wholly sent, in order; each has an id */
+  gsize head_sent;          /* bytes of the first one that were sent */
+  GByteArray *rest; /* of a message whose task was cancelled in the middle; goes first; or NULL */
+  GQueue crowd;     /* calls that wait for room in the outbox, in order */
   gsize queued_bytes;
   guint64 last_order; /* of the call that was submitted last */
+
+  /* Posting. */
+  const VucPoster *poster; /* NULL: nothing is posted */
+  gpointer poster_data;
+  gint unproven;         /* atomic, set under the lock: what was posted may not be executed yet */
+  guint64 last_posted;   /* order of the call that was posted last */
+  guint64 n_posted;      /* messages that were sent */
+  guint64 n_answers_due; /* of this connection: should the server answer them, so often */
 
   /* Who waits for a pin, a role or a step to end. */
   GCond released;
@@ -335,6 +346,18 @@ gboolean vuc_outbox_is_partly_sent_locked (const VucSession *session, const VucC
 /* The rest of a message that was sent in part is copied, and goes without the call. */
 void vuc_outbox_detach_rest_locked (VucSession *session, VucCall *call);
 
+/* The size of the call's message, header included. */
+gsize vuc_outbox_message_size (const VucCall *call);
+
+/* Whether so many more bytes may be queued. */
+gboolean vuc_outbox_has_room_locked (const VucSession *session, gsize size);
+
+/* Queues a call that is posted.  There is room, and there is no crowd. */
+void vuc_outbox_queue_posted_locked (VucSession *session, VucCall *call);
+
+/* Its message, which had this size before, was filled in anew. */
+void vuc_outbox_note_grown_locked (VucSession *session, VucCall *call, gsize size_before);
+
 /* Sends what the socket takes, unless somebody else is at it.  Takes the lock off while it
  * sends. */
 void vuc_outbox_flush_locked (VucSession *session);
@@ -350,6 +373,14 @@ gboolean vuc_outbox_has_more_locked (const VucSession *session);
 
 /* Nothing is queued any more. */
 void vuc_outbox_clear_locked (VucSession *session);
+
+/* --- posting.c --- */
+
+/* There is a reply to the call with this order: the server has executed all that was sent before. */
+void vuc_posting_note_reply_locked (VucSession *session, guint64 order);
+
+/* The connection has ended. */
+void vuc_posting_forget_locked (VucSession *session);
 
 /* --- watch.c --- */
 

@@ -50,6 +50,15 @@
  * as long as a function of the user's takes); what is left of a command then goes nowhere, and what
  * is left of an answer is copied.
  *
+ * Claim 8: what was posted, and taken, is sent without any further call of its poster, who does not
+ * wait.  It is queued behind everything else, and is not out yet in one of two cases only.  A thread
+ * holds the sender role: it finds it before it lets go.  Or the socket took no more: then it stays
+ * only if there is a loop and nobody sleeps in a receive, and by claim 5 a reader who polls goes on;
+ * one who leaves hands on (claim 1), and the loop polls for output.  Else the poster looks, once
+ * nobody sends any more, whether it is out, and takes it back if not; it is told, and waits for a
+ * reply instead.  (Where a socket takes part of a small message, which the kernel only does if its
+ * buffer is set to a few KiB, that cannot be taken back, and the rest goes with the next call.)
+ *
  * A reader that nothing but the main socket can need does not poll: it sleeps in the receive, for
  * PATIENCE_US at a time (may_sleep_in_receive_locked), and in the send of a large answer.
  *

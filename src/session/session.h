@@ -119,6 +119,10 @@ VucLateReply vuc_session_get_late_reply (VucSession *session,
                                          guint16 id,
                                          guint64 order);
 
+/* Whether something that was posted may not be executed yet (posting.h).  Takes no lock: a thread sees
+ * what it has posted itself. */
+gboolean vuc_session_has_unproven (VucSession *session);
+
 /* Whether this connection, of which commands know the number (VucTask), still works. */
 gboolean vuc_session_is_up (VucSession *session, guint64 link_number);
 
