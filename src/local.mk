@@ -86,6 +86,8 @@ access_sources = \
   src/access/dma-log.h \
   src/access/dma-service.c \
   src/access/dma-service.h \
+  src/access/fence.c \
+  src/access/fence.h \
   src/access/guest-region.c \
   src/access/guest-region.h \
   src/access/guest-table.c \
@@ -96,6 +98,8 @@ access_sources = \
   src/access/mapped-area.h \
   src/access/message.c \
   src/access/message.h \
+  src/access/posted.c \
+  src/access/posted.h \
   src/access/shared-file.c \
   src/access/shared-file.h
 
@@ -111,6 +115,7 @@ device_sources = \
   src/device/dma-region.c \
   src/device/dma-region.h \
   src/device/dma.c \
+  src/device/flush.c \
   src/device/io-fds-query.c \
   src/device/io-fds-query.h \
   src/device/io-fds.c \

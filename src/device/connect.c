@@ -163,6 +163,7 @@ fill_proposal (const VucSettings *settings, VucVersion *proposal)
     .max_dma_maps = VUC_DEFAULT_MAX_DMA_MAPS,
     .pgsizes = page_size,
     .twin_socket = settings->twin_socket,
+    .write_multiple = TRUE,
     .sparse_mmap_fds = TRUE,
     /* Some servers refuse any value but their own page size, which is the host's. */
     .migration_pgsize = page_size,
@@ -217,6 +218,7 @@ use_version (Connect *connect, GError **error)
     }
 
   keep_agreement (&connect->shape.info, &agreed);
+  vuc_posted_set_multiple (connect->device->posted, agreed.write_multiple);
   vuc_fd_set_clear (&connect->fds);
   vuc_session_set_negotiated (connect->device->session, max_message (&agreed), twin);
   return TRUE;
@@ -405,8 +407,8 @@ restore_dma (Connect *connect, GError **error)
 
   if (connect->dma_regions == NULL)
     {
-      connect->dma_regions
-        = vuc_guest_table_begin_restore (device->memory.table, connect->task.link_number);
+      connect->dma_regions = vuc_guest_table_begin_restore (device->memory.table,
+                                                            connect->task.link_number);
       connect->is_restoring = TRUE;
       vuc_device_update_serial (device);
       vuc_dma_bulk_init (&connect->dma, &connect->task, VUC_COMMAND_DMA_MAP, connect->dma_regions,

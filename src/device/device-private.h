@@ -15,6 +15,7 @@
 #include <vfio-user-client/vfio-user-client.h>
 
 #include "access/dma-service.h"
+#include "access/posted.h"
 #include "device/config.h"
 #include "device/irq-state.h"
 #include "device/shape.h"
@@ -32,6 +33,7 @@ struct _VucDevice
   char *path; /* NULL: made from a descriptor */
   VucDmaMemory memory;
   struct _VucMappings *mappings; /* mapping.h */
+  VucPosted *posted;
 
   gint is_known;  /* atomic: the shape can be looked at; it is constant then, but for what says so */
   VucShape shape;

@@ -112,6 +112,7 @@ device_new (const char *path, VucConfig *config)
   device->mappings = vuc_mappings_new ();
   vuc_irqs_init (&device->irqs);
   device->session = make_session (device);
+  device->posted = vuc_posted_new (device->session);
   return device;
 }
 
@@ -129,6 +130,7 @@ vuc_device_release (VucDevice *device)
     return;
   vuc_irqs_clear (device);
   vuc_session_free (device->session);
+  vuc_posted_free (device->posted);
   vuc_guest_table_free (device->memory.table);
   vuc_dma_log_free (device->memory.log);
   vuc_mappings_unref (device->mappings);

@@ -91,9 +91,8 @@ struct _VucSession
   gboolean send_ended; /* the server reads no more: what is sent is dropped */
   gboolean serial;     /* one command at a time */
   VucPending pending;
-  GArray
-    *late_refusals; /* guint64: serials of calls that are followed, and were refused; or NULL */
-  VucLane *twin;    /* NULL: none was agreed on; the main one is the last member */
+  GArray *late_refusals; /* guint64: serials of calls that are followed, and were refused; or NULL */
+  VucLane *twin; /* NULL: none was agreed on; the main one is the last member */
 
   /* The reader role. */
   gboolean has_reader;
