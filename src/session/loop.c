@@ -10,14 +10,23 @@
 #include "base/limits.h"
 #include "session/session-private.h"
 
+/* What the socket does not tell of: what was read already, and the answer to the last command that the
+ * look before had time for. */
+static void
+note_what_is_left_locked (const VucSession *session, VucLane *lane)
+{
+  lane->ready |= !vuc_framer_is_idle (&lane->framer) || vuc_serving_has_answer (lane)
+                 || vuc_inbox_can_go_on_locked (session, lane);
+}
+
 /* What there is, but not more than others would like to wait for. */
 static void
 read_available_locked (VucSession *session)
 {
+  note_what_is_left_locked (session, &session->lane);
   if (session->twin != NULL)
-    session->twin->ready |= !vuc_framer_is_idle (&session->twin->framer);
-  session->lane.ready |= session->send_ended || !vuc_framer_is_idle (&session->lane.framer)
-                         || vuc_inbox_can_go_on_locked (session, &session->lane);
+    note_what_is_left_locked (session, session->twin);
+  session->lane.ready |= session->send_ended;
 
   for (guint n = 0; n < VUC_LIMIT_MESSAGES_PER_WAKEUP; n++)
     {

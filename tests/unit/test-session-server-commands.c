@@ -6,10 +6,14 @@
  * not do.
  */
 
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <vfio-user-client/vuc-error.h>
 
+#include "base/limits.h"
 #include "harness/harness.h"
 #include "harness/script-server.h"
 #include "session/session-private.h"
@@ -392,6 +396,55 @@ what_came_behind_a_command_is_read_when_another_thread_has_answered (void)
   script_server_finish (server);
 }
 
+/* --- A loop --- */
+
+static const struct
+{
+  const char *name;
+  gboolean has_twin;
+} sockets[] = { { "the main socket", FALSE }, { "the twin", TRUE } };
+
+static void
+make_pair (int ends[2])
+{
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+}
+
+/* However many are read when the loop is woken: one of them is the last, and the server waits. */
+static void
+a_loop_answers_all_commands_that_come_at_once (gconstpointer row)
+{
+  const __typeof__ (sockets[0]) *kind = row;
+  const guint n = 2 * VUC_LIMIT_MESSAGES_PER_WAKEUP;
+  g_autoptr(GBytes) command = hex ("u16:1 u16:11 u32:32 u32:0 u32:0 00*16");
+  g_autoptr(GError) error = NULL;
+  int ends[2], twin[2] = { -1, -1 };
+  struct pollfd pollfd = { .events = POLLIN };
+  guint8 answers[2 * VUC_LIMIT_MESSAGES_PER_WAKEUP * 16];
+  VucSession *session;
+  int server;
+
+  make_pair (ends);
+  if (kind->has_twin)
+    make_pair (twin);
+  server = kind->has_twin ? twin[0] : ends[0];
+  session = session_open_raw (ends[1], &(VucSessionOptions){ .timeout_ms = LONG });
+  vuc_session_set_negotiated (session, SESSION_MAX_SIZE, twin[1]);
+  pollfd.fd = vuc_session_get_fd (session, &error);
+  assert_no_error (error);
+
+  for (guint i = 0; i < n; i++)
+    ck_assert_int_eq (write (server, g_bytes_get_data (command, NULL), 32), 32);
+  while (poll (&pollfd, 1, 0) > 0)
+    vuc_session_process (session);
+
+  ck_assert_int_eq (recv (server, answers, sizeof answers, MSG_DONTWAIT), sizeof answers);
+  vuc_session_free (session);
+  close (ends[0]);
+  if (kind->has_twin)
+    close (twin[0]);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_ROWS (a_server_command_is_refused_while_a_call_waits, commands),
   HARNESS_CASE (a_server_command_may_come_in_pieces_of_any_size),
@@ -403,6 +456,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_call_from_inside_the_trace_is_refused),
   HARNESS_CASE (the_session_may_be_ended_from_inside_the_trace),
   HARNESS_CASE (what_came_behind_a_command_is_read_when_another_thread_has_answered),
+  HARNESS_ROWS (a_loop_answers_all_commands_that_come_at_once, sockets),
   HARNESS_END
 };
 
