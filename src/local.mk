@@ -22,6 +22,8 @@ wire_sources = \
   src/wire/dma.h \
   src/wire/header.c \
   src/wire/header.h \
+  src/wire/ioregion.c \
+  src/wire/ioregion.h \
   src/wire/irq-info.c \
   src/wire/irq-info.h \
   src/wire/irq-set.c \
@@ -94,6 +96,8 @@ access_sources = \
   src/access/guest-table.h \
   src/access/io-fd-kind.c \
   src/access/io-fd-kind.h \
+  src/access/ioregion.c \
+  src/access/ioregion.h \
   src/access/mapped-area.c \
   src/access/mapped-area.h \
   src/access/message.c \

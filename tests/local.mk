@@ -33,6 +33,9 @@ unit_tests += tests/unit/test-framer-streams
 unit_tests += tests/unit/test-guest-table
 unit_tests += tests/unit/test-header
 unit_tests += tests/unit/test-io-fd-kind
+unit_tests += tests/unit/test-ioregion
+unit_tests += tests/unit/test-ioregion-waiting
+unit_tests += tests/unit/test-ioregion-wire
 unit_tests += tests/unit/test-irq-info
 unit_tests += tests/unit/test-irq-set
 unit_tests += tests/unit/test-mapped-area
@@ -249,6 +252,8 @@ session_test_parts = \
   tests/unit/peer.h \
   tests/unit/session-fixture.c \
   tests/unit/session-fixture.h
+tests_unit_test_ioregion_SOURCES = tests/unit/test-ioregion.c $(session_test_parts)
+tests_unit_test_ioregion_waiting_SOURCES = tests/unit/test-ioregion-waiting.c $(session_test_parts)
 tests_unit_test_session_SOURCES = tests/unit/test-session.c $(session_test_parts)
 tests_unit_test_session_deadlines_SOURCES = \
   tests/unit/test-session-deadlines.c $(session_test_parts)
@@ -294,6 +299,8 @@ check-threads: all
 CLEANFILES += test-suite-threads.log
 
 # The library's system calls come to the test first.
+tests_unit_test_ioregion_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
+tests_unit_test_ioregion_waiting_LDFLAGS = -Wl,--wrap=ppoll
 tests_fault_test_system_calls_LDFLAGS = \
   -Wl,--wrap=connect,--wrap=sendmsg,--wrap=recvmsg,--wrap=ppoll
 

@@ -188,9 +188,6 @@ gboolean vuc_session_note_rest_locked (VucSession *session);
 void vuc_session_stop_reading_locked (VucSession *session, VucTask *task);
 void vuc_session_hand_on_locked (VucSession *session);
 
-/* Whether the thread is inside a callback that must not wait. */
-gboolean vuc_session_is_inside_callback (void);
-
 /* Whether this thread delivers: what it submits is sent when it is done with that. */
 gboolean vuc_session_is_delivering (const VucSession *session);
 
@@ -244,9 +241,6 @@ void vuc_task_finish_locked (VucSession *session, VucTask *task, GError *error);
 
 /* No lock is held: the last word on an outcome, before it is told. */
 void vuc_task_settle (VucTask *task, GError **error);
-
-/* FALSE, with the error that says so. */
-gboolean vuc_task_refuse_inside_callback (GError **error);
 
 /* --- clock.c --- */
 

@@ -134,6 +134,11 @@ int vuc_session_get_fd (VucSession *session, GError **error);
 /* Does what there is to do, without waiting, and delivers. */
 void vuc_session_process (VucSession *session);
 
+/* The same without delivering, by who waits for something that is not a reply: what is to be
+ * delivered stays queued, and the loop is woken for it.  Whether anything came of it; if not, the
+ * descriptor may stay readable until somebody delivers, and should be left alone for a while. */
+gboolean vuc_session_serve (VucSession *session);
+
 /* Delivers what is complete already, on this thread; the second also what comes to it by that. */
 void vuc_session_deliver (VucSession *session);
 void vuc_session_deliver_all (VucSession *session);
@@ -169,5 +174,8 @@ void vuc_session_get_load (VucSession *session, guint *operations, gsize *queued
 
 void vuc_session_enter_callback (void);
 void vuc_session_leave_callback (void);
+
+/* Whether this thread is inside one. */
+gboolean vuc_session_is_inside_callback (void);
 
 #endif /* VUC_SESSION_H */

@@ -82,6 +82,9 @@ void vuc_task_init (VucTask *task, VucSession *session, VucTaskStep step, gint64
 /* Runs it to its end.  The memory may be reused then. */
 gboolean vuc_task_run (VucTask *task, GError **error);
 
+/* FALSE, with the error that says that nothing can be waited for inside a callback. */
+gboolean vuc_task_refuse_inside_callback (GError **error);
+
 /*
  * Begins it, and runs its first step.  Takes the task, which is freed by task->free once its outcome
  * was delivered: to callback and then destroy, or to vuc_task_wait(); a task without callback stays
