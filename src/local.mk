@@ -75,6 +75,8 @@ session_sources = \
   src/session/session-private.h \
   src/session/session.c \
   src/session/session.h \
+  src/session/spin.c \
+  src/session/spin.h \
   src/session/task.c \
   src/session/task.h \
   src/session/watch.c \

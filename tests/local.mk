@@ -55,10 +55,12 @@ unit_tests += tests/unit/test-session-revoke
 unit_tests += tests/unit/test-session-sending
 unit_tests += tests/unit/test-session-server-commands
 unit_tests += tests/unit/test-session-service
+unit_tests += tests/unit/test-session-spin
 unit_tests += tests/unit/test-session-threads
 unit_tests += tests/unit/test-session-watched
 unit_tests += tests/unit/test-shared-file
 unit_tests += tests/unit/test-socket
+unit_tests += tests/unit/test-spin
 unit_tests += tests/unit/test-version
 unit_tests += tests/unit/test-version-json
 
@@ -266,6 +268,8 @@ tests_unit_test_session_replaced_SOURCES = \
 tests_unit_test_session_service_SOURCES = \
   tests/unit/test-session-service.c $(session_test_parts)
 tests_unit_test_session_watched_SOURCES = tests/unit/test-session-watched.c $(session_test_parts)
+tests_unit_test_session_spin_SOURCES = tests/unit/test-session-spin.c $(session_test_parts)
+tests_unit_test_session_spin_LDFLAGS = -Wl,--wrap=recvmsg,--wrap=ppoll
 tests_unit_test_session_threads_SOURCES = tests/unit/test-session-threads.c $(session_test_parts)
 
 tests_thread_test_fence_SOURCES = tests/thread/test-fence.c tests/unit/peer.c tests/unit/peer.h

@@ -84,6 +84,7 @@ make_session (VucDevice *device)
     .timeout_ms = settings->timeout_ms,
     .max_operations = settings->max_operations,
     .max_queued_bytes = settings->max_queued_bytes,
+    .poll_us = settings->poll_us,
     .trace = trace != NULL ? trace_message : NULL,
     .trace_data = trace,
     .lost = vuc_device_on_lost,

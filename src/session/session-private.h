@@ -5,6 +5,7 @@
  * What the files of this floor share:
  *
  *   session.c  who waits, who reads, who wakes
+ *   spin.c     polling before sleeping
  *   task.c     tasks: their calls, their steps, how they end
  *   clock.c    their deadlines, and those that sleep
  *   operations.c  asynchronous ones: numbers, waiting, cancelling
@@ -27,6 +28,7 @@
 #include "session/pending.h"
 #include "session/posting.h"
 #include "session/session.h"
+#include "session/spin.h"
 #include "session/task.h"
 #include "session/watched.h"
 #include "transport/framer.h"
@@ -91,13 +93,16 @@ struct _VucSession
   gboolean send_ended; /* the server reads no more: what is sent is dropped */
   gboolean serial;     /* one command at a time */
   VucPending pending;
-  GArray *late_refusals; /* guint64: serials of calls that are followed, and were refused; or NULL */
-  VucLane *twin; /* NULL: none was agreed on; the main one is the last member */
+  GArray
+    *late_refusals; /* guint64: serials of calls that are followed, and were refused; or NULL */
+  VucLane *twin;    /* NULL: none was agreed on; the main one is the last member */
 
   /* The reader role. */
   gboolean has_reader;
   gboolean polling;    /* it sleeps in poll */
   gboolean receiving;  /* it sleeps in a receive, and cannot be woken but by the socket */
+  gboolean spins;      /* it polls without sleeping, and sees by itself what changes */
+  VucSpin spin;        /* whether to, and how long */
   gboolean poll_stale; /* it was woken, to look at what it polls for */
   gboolean polls_room; /* for output on the main socket, too */
   gboolean polls_input;
@@ -184,6 +189,9 @@ gboolean vuc_session_take_one_locked (VucSession *session, VucLane *lane, gboole
 /* Reader role: whether something was read and not dealt with. */
 gboolean vuc_session_note_rest_locked (VucSession *session);
 
+/* Reader role: whether the task still needs something to be received. */
+gboolean vuc_session_must_read_locked (const VucSession *session, const VucTask *task);
+
 /* Lays it down; and if nobody reads, somebody who sleeps shall, or the loop. */
 void vuc_session_stop_reading_locked (VucSession *session, VucTask *task);
 void vuc_session_hand_on_locked (VucSession *session);
@@ -196,6 +204,15 @@ void vuc_session_trace_locked (VucSession *session,
                                gboolean sent,
                                const GByteArray *bytes,
                                guint n_fds);
+
+/* --- spin.c: by the holder of the reader role, where poll_us is not 0 --- */
+
+/* Polls as long as that pays.  TRUE: something was dealt with, or the task needs nothing any more;
+ * FALSE: time to sleep, and *began is when the wait began, if something can be learned from it. */
+gboolean vuc_spin_locked (VucSession *session, const VucTask *task, gint64 *began);
+
+/* It did sleep, and something came only then. */
+void vuc_spin_note_sleep_locked (VucSession *session, gint64 began);
 
 /* --- task.c --- */
 

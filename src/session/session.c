@@ -59,6 +59,10 @@
  * reply instead.  (Where a socket takes part of a small message, which the kernel only does if its
  * buffer is set to a few KiB, that cannot be taken back, and the rest goes with the next call.)
  *
+ * A reader may try to receive again and again for a while before it does either (spin.c, if poll_us was
+ * set).  The lock is off during each try only, so whatever has changed is seen before the next one, and
+ * claims 2, 5 and 7 hold without waking it: session->polling and ->receiving are not set meanwhile.
+ *
  * A reader that nothing but the main socket can need does not poll: it sleeps in the receive, for
  * PATIENCE_US at a time (may_sleep_in_receive_locked), and in the send of a large answer.
  *
@@ -284,8 +288,8 @@ vuc_session_note_rest_locked (VucSession *session)
   return session->lane.ready || session->twin->ready;
 }
 
-static gboolean
-must_read_locked (const VucSession *session, const VucTask *task)
+gboolean
+vuc_session_must_read_locked (const VucSession *session, const VucTask *task)
 {
   return session->up && !task->done && !vuc_task_is_due_locked (task) && task->n_lingering == 0;
 }
@@ -332,6 +336,18 @@ take_what_is_there_locked (VucSession *session, const VucTask *task)
     continue;
 }
 
+/* Reader role: what follows from what was dealt with.  Whether there may be more to receive. */
+static gboolean
+follow_up_locked (VucSession *session)
+{
+  if (session->ready.head != NULL)
+    vuc_task_run_ready_as_reader_locked (session);
+
+  /* Somebody else may have sent the answer that it was held back for. */
+  session->lane.ready |= vuc_inbox_can_go_on_locked (session, &session->lane);
+  return session->lane.ready || (session->twin != NULL && session->twin->ready);
+}
+
 /* Reader role: reads for everybody until the task is due or done.  FALSE if its deadline has passed
  * before. */
 static gboolean
@@ -343,12 +359,25 @@ read_locked (VucSession *session, const VucTask *task)
   gboolean sleeps = !more && may_sleep_in_receive_locked (session, task);
 
   session->reader_is_free = sleeps;
-  while (must_read_locked (session, task))
+  while (vuc_session_must_read_locked (session, task))
     {
+      gint64 waits_since = 0;
+
       /* The task's own deadline comes first where both have passed. */
       if (!more && vuc_inbox_message_deadline_locked (session) < task->deadline
           && vuc_inbox_end_unfinished_locked (session))
         break;
+      if (!more && session->options.poll_us > 0)
+        {
+          if (vuc_spin_locked (session, task, &waits_since))
+            {
+              more = follow_up_locked (session);
+              sleeps = FALSE;
+              continue;
+            }
+          /* The lock was off. */
+          sleeps = sleeps && may_sleep_in_receive_locked (session, task);
+        }
       if (!more && !sleeps && !session->send_ended && !poll_locked (session, task))
         return FALSE;
       if (more && g_get_monotonic_time () >= task->deadline)
@@ -360,12 +389,9 @@ read_locked (VucSession *session, const VucTask *task)
       more = vuc_session_take_one_locked (session, &session->lane, sleeps);
       more |= vuc_session_take_one_locked (session, session->twin, FALSE);
       session->receiving = sleeps = FALSE;
-      if (session->ready.head != NULL)
-        vuc_task_run_ready_as_reader_locked (session);
-
-      /* Somebody else may have sent the answer that it was held back for. */
-      session->lane.ready |= vuc_inbox_can_go_on_locked (session, &session->lane);
-      more |= session->lane.ready;
+      if (waits_since != 0 && more)
+        vuc_spin_note_sleep_locked (session, waits_since);
+      more = follow_up_locked (session);
     }
   return TRUE;
 }

@@ -39,6 +39,7 @@ typedef struct
   VucDevice *device;      /* what callbacks are told; the session does not look into it */
   guint max_msg_fds;      /* the most descriptors that the server may send in one message */
   guint timeout_ms;       /* in which a message that has begun must be complete */
+  guint poll_us;          /* how long a waiter polls before it sleeps, at the most */
   guint max_operations;   /* asynchronous ones at a time */
   gsize max_queued_bytes; /* of commands that wait to be sent */
   VucSessionTrace trace;  /* or NULL */

@@ -114,6 +114,8 @@ stress_make_config (Stress *stress, guint64 *random)
                              scenario->timeout_ms > 0 ? scenario->timeout_ms : FAR_TIMEOUT_MS);
   vuc_config_set_event_func (config, on_event, stress, NULL);
   vuc_config_set_twin_socket (config, !(scenario->flags & STRESS_NO_TWIN));
+  if (stress_random (random, 2) == 0)
+    vuc_config_set_poll_us (config, 1 + stress_random (random, 1000));
   if (scenario->flags & STRESS_TRACE)
     vuc_config_set_message_func (config, on_message, stress, NULL);
   if (scenario->flags & STRESS_SPLIT_WRITES)
