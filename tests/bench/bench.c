@@ -10,8 +10,9 @@
  *   BENCH <name> <ratio> <bound> ok|short <library ns> <bare ns> <placement>
  *
  * A bound of "-" is none: the line is only reported.  Some lines compare the library with itself:
- * threads-8 with one thread, devices-1000 with ten devices, dma-65535-maps with one mapping; and heap-per-device has bytes in place
- * of nanoseconds, of an idle device and of what it may take.  "skipped" instead of a verdict says
+ * threads-8 with one thread, devices-1000 with ten devices, dma-65535-maps with one mapping, polling with
+ * sleeping; and heap-per-device has bytes in place of nanoseconds, of an idle device and of what it
+ * may take.  "skipped" instead of a verdict says
  * why in the end.
  *
  * An argument is a part of the names of those that are wanted: "bench async".
@@ -57,6 +58,8 @@ static const Figure figures[] = {
     .setting = &with_many_regions },
   { "dma-65535-maps-write", many_dma_write_4k, bare_dma_write_4k, 500, .bound = 1.10,
     .setting = &with_many_regions },
+  { "polling", polling_read_4, sleeping_read_4, 1000, .bound = 5.0, TRUE, TRUE,
+    .setting = &with_polling },
 };
 
 /* only: a part of the names of the figures that are wanted. */
@@ -73,8 +76,8 @@ run_placement (const Placement *placement, const char *only)
     g_error ("no temporary folder");
   subject.path = g_build_filename (folder, "socket", NULL);
 
-  fd = peer_start (placement->server_cpu, &pids[0]);
-  subject.bare = peer_start (placement->server_cpu, &pids[1]);
+  fd = peer_start (placement->server_cpu, PEER_PLAIN, &pids[0]);
+  subject.bare = peer_start (placement->server_cpu, PEER_PLAIN, &pids[1]);
   peer_start_listening (subject.path, placement->server_cpu, &pids[2]);
   peer_pin (0);
 

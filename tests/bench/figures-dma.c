@@ -46,7 +46,7 @@ start_peer (End *end, const Subject *subject, gboolean has_twin)
 {
   int cpu = subject->placement->server_cpu;
 
-  end->fd = has_twin ? peer_start_with_twin (cpu, &end->pid) : peer_start (cpu, &end->pid);
+  end->fd = peer_start (cpu, has_twin ? PEER_TWIN : PEER_PLAIN, &end->pid);
 }
 
 static void

@@ -61,6 +61,11 @@ void bare_dma_write_1m (Subject *subject, guint count);
 void many_dma_read_4k (Subject *subject, guint count);
 void many_dma_write_4k (Subject *subject, guint count);
 
+/* figures-polling.c: a device that polls, and a peer that does; the other sleeps, as its peer. */
+extern const Setting with_polling;
+void polling_read_4 (Subject *subject, guint count);
+void sleeping_read_4 (Subject *subject, guint count);
+
 /* figures-loop.c: prints what an idle device takes of the heap. */
 void report_heap_per_device (const Placement *placement);
 

@@ -15,6 +15,7 @@ tests_bench_bench_SOURCES = \
   tests/bench/figures-async.c \
   tests/bench/figures-dma.c \
   tests/bench/figures-loop.c \
+  tests/bench/figures-polling.c \
   tests/bench/figures-threads.c \
   tests/bench/figures.h \
   tests/bench/flight.c \
@@ -23,6 +24,7 @@ tests_bench_bench_SOURCES = \
   tests/bench/measure.h \
   tests/bench/peer-dma.c \
   tests/bench/peer-private.h \
+  tests/bench/peer-ways.c \
   tests/bench/peer.c \
   tests/bench/peer.h
 tests_bench_bench_LDFLAGS = -pthread

@@ -33,11 +33,14 @@ enum
   COMMAND_DMA_MAP = 2,
   COMMAND_GET_INFO = 4,
   COMMAND_GET_REGION_INFO = 5,
+  COMMAND_GET_REGION_IO_FDS = 6,
   COMMAND_GET_IRQ_INFO = 7,
   COMMAND_REGION_READ = 9,
   COMMAND_REGION_WRITE = 10,
+  COMMAND_REGION_WRITE_MULTI = 15,
   HEADER_SIZE = 16,
-  ACCESS_SIZE = 16
+  ACCESS_SIZE = 16,
+  FLAG_NO_REPLY = 0x10
 };
 
 typedef PeerHeader Header;
@@ -48,7 +51,7 @@ G_STATIC_ASSERT (sizeof (Header) == HEADER_SIZE);
 typedef struct
 {
   int fd;
-  gboolean wants_twin;
+  PeerManner manner;
   int twin; /* where DMA goes; -1: where everything goes */
   guint8 *buffer;
   gsize size;
@@ -56,6 +59,12 @@ typedef struct
 } Connection;
 
 static guint8 memory[PEER_REGION_SIZE];
+
+/* The most descriptors in one reply. */
+#define MAX_FDS 16
+
+/* How often it tries to receive before it sleeps, with PEER_SPINS: for some milliseconds. */
+#define SPIN_TRIES 10000
 
 void
 peer_send_all (int fd, struct iovec *iov, int n)
@@ -97,37 +106,51 @@ reply (int fd, const Header *command, const void *payload, gsize size, const voi
   peer_send_all (fd, iov, G_N_ELEMENTS (iov));
 }
 
+void
+peer_reply_with_fds (int fd,
+                     const Header *command,
+                     const void *payload,
+                     gsize size,
+                     const int *fds,
+                     guint n_fds)
+{
+  Header header = { .id = command->id,
+                    .command = command->command,
+                    .size = (guint32) (HEADER_SIZE + size),
+                    .flags = 1 };
+  struct iovec iov[] = { { &header, sizeof header }, { (void *) payload, size } };
+  union
+  {
+    struct cmsghdr align;
+    guint8 bytes[CMSG_SPACE (MAX_FDS * sizeof (int))];
+  } control = { .bytes = { 0 } };
+  struct msghdr message = { .msg_iov = iov,
+                            .msg_iovlen = G_N_ELEMENTS (iov),
+                            .msg_control = &control,
+                            .msg_controllen = CMSG_SPACE (n_fds * sizeof (int)) };
+  struct cmsghdr *rights = CMSG_FIRSTHDR (&message);
+
+  if (n_fds > MAX_FDS)
+    _exit (1);
+  rights->cmsg_level = SOL_SOCKET;
+  rights->cmsg_type = SCM_RIGHTS;
+  rights->cmsg_len = CMSG_LEN (n_fds * sizeof (int));
+  memcpy (CMSG_DATA (rights), fds, n_fds * sizeof (int));
+  if (sendmsg (fd, &message, MSG_NOSIGNAL) != (gssize) header.size)
+    _exit (1);
+}
+
 /* With the end of a twin socket that is the client's. */
 static void
 reply_with_twin (Connection *connection, const Header *command)
 {
   static const char version[] = "\0\0\0\0{\"capabilities\":{\"max_data_xfer_size\":1048576,"
                                 "\"twin_socket\":{\"supported\":true,\"fd_index\":0}}}";
-  Header header = { .id = command->id,
-                    .command = command->command,
-                    .size = (guint32) (HEADER_SIZE + sizeof version),
-                    .flags = 1 };
-  struct iovec iov[] = { { &header, sizeof header }, { (void *) version, sizeof version } };
-  union
-  {
-    struct cmsghdr align;
-    guint8 bytes[CMSG_SPACE (sizeof (int))];
-  } control = { .bytes = { 0 } };
-  struct msghdr message = { .msg_iov = iov,
-                            .msg_iovlen = G_N_ELEMENTS (iov),
-                            .msg_control = &control,
-                            .msg_controllen = sizeof control };
-  struct cmsghdr *rights = CMSG_FIRSTHDR (&message);
   int pair[2];
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
     _exit (1);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN (sizeof (int));
-  memcpy (CMSG_DATA (rights), &pair[1], sizeof (int));
-  if (sendmsg (connection->fd, &message, MSG_NOSIGNAL) != (gssize) header.size)
-    _exit (1);
+  peer_reply_with_fds (connection->fd, command, version, sizeof version, &pair[1], 1);
   close (pair[1]);
   connection->twin = pair[0];
 }
@@ -142,10 +165,44 @@ do_dma (const Connection *connection, const guint8 *payload)
   peer_dma_run (connection->twin >= 0 ? connection->twin : connection->fd, &order);
 }
 
+/* A row of small writes: u64 how many, then u64 offset, u32 region, u32 count, 8 bytes each. */
+static void
+write_multi (const Connection *connection, const Header *command, const guint8 *payload)
+{
+  guint64 n, offset;
+  guint32 count;
+
+  memcpy (&n, payload, sizeof n);
+  for (guint64 i = 0; i < n; i++)
+    {
+      const guint8 *entry = payload + sizeof n + i * 24;
+
+      memcpy (&offset, entry, sizeof offset);
+      memcpy (&count, entry + 12, sizeof count);
+      memcpy (memory + offset, entry + 16, count);
+    }
+  if ((command->flags & FLAG_NO_REPLY) == 0)
+    reply (connection->fd, command, &n, sizeof n, NULL, 0);
+}
+
+static void
+answer_version (Connection *connection, const Header *command)
+{
+  static const char plain[] = "\0\0\0\0{\"capabilities\":{\"max_data_xfer_size\":1048576}}";
+  static const char multi[] = "\0\0\0\0{\"capabilities\":{\"max_data_xfer_size\":1048576,"
+                              "\"write_multiple\":true}}";
+
+  if ((connection->manner & PEER_TWIN) != 0)
+    reply_with_twin (connection, command);
+  else if ((connection->manner & PEER_MULTI) != 0)
+    reply (connection->fd, command, multi, sizeof multi, NULL, 0);
+  else
+    reply (connection->fd, command, plain, sizeof plain, NULL, 0);
+}
+
 static void
 answer (Connection *connection, const Header *command, const guint8 *payload)
 {
-  static const char version[] = "\0\0\0\0{\"capabilities\":{\"max_data_xfer_size\":1048576}}";
   int fd = connection->fd;
   guint32 words[8] = { 0 };
   guint64 offset;
@@ -153,10 +210,7 @@ answer (Connection *connection, const Header *command, const guint8 *payload)
   switch (command->command)
     {
     case COMMAND_VERSION:
-      if (connection->wants_twin)
-        reply_with_twin (connection, command);
-      else
-        reply (fd, command, version, sizeof version, NULL, 0);
+      answer_version (connection, command);
       break;
     case COMMAND_DMA_MAP:
       reply (fd, command, NULL, 0, NULL, 0);
@@ -169,11 +223,17 @@ answer (Connection *connection, const Header *command, const guint8 *payload)
       reply (fd, command, words, 16, NULL, 0);
       break;
     case COMMAND_GET_REGION_INFO:
+      if ((connection->manner & PEER_WAYS) != 0
+          && peer_ways_answer_region_info (fd, command, payload))
+        break;
       memcpy (words, payload, 16);
       words[0] = 32;
       words[1] = 3;
       words[4] = PEER_REGION_SIZE;
       reply (fd, command, words, 32, NULL, 0);
+      break;
+    case COMMAND_GET_REGION_IO_FDS:
+      peer_ways_answer_io_fds (fd, command, payload);
       break;
     case COMMAND_GET_IRQ_INFO:
       memcpy (words, payload, 16);
@@ -193,11 +253,31 @@ answer (Connection *connection, const Header *command, const guint8 *payload)
         do_dma (connection, payload);
       else
         memcpy (memory + offset, payload + ACCESS_SIZE, words[3]);
-      reply (fd, command, payload, ACCESS_SIZE, NULL, 0);
+      if ((command->flags & FLAG_NO_REPLY) == 0)
+        reply (fd, command, payload, ACCESS_SIZE, NULL, 0);
+      break;
+    case COMMAND_REGION_WRITE_MULTI:
+      write_multi (connection, command, payload);
       break;
     default:
       _exit (1);
     }
+}
+
+static gssize
+receive (const Connection *connection)
+{
+  guint8 *place = connection->buffer + connection->filled;
+  gsize size = connection->size - connection->filled;
+
+  for (guint i = 0; (connection->manner & PEER_SPINS) != 0 && i < SPIN_TRIES; i++)
+    {
+      gssize count = recv (connection->fd, place, size, MSG_DONTWAIT);
+
+      if (count >= 0 || errno != EAGAIN)
+        return count;
+    }
+  return recv (connection->fd, place, size, 0);
 }
 
 /* One receive returns as many commands as there are.  FALSE: the client is gone. */
@@ -205,8 +285,7 @@ static gboolean
 serve_once (Connection *connection)
 {
   guint8 *buffer = connection->buffer;
-  gssize count = recv (connection->fd, buffer + connection->filled,
-                       connection->size - connection->filled, 0);
+  gssize count = receive (connection);
   gsize done = 0;
   Header header;
 
@@ -230,11 +309,11 @@ serve_once (Connection *connection)
 }
 
 static void
-serve (int fd, gboolean wants_twin)
+serve (int fd, PeerManner manner)
 {
   static guint8 buffer[256 * 1024];
   Connection connection = {
-    .fd = fd, .wants_twin = wants_twin, .twin = -1, .buffer = buffer, .size = sizeof buffer
+    .fd = fd, .manner = manner, .twin = -1, .buffer = buffer, .size = sizeof buffer
   };
 
   while (serve_once (&connection))
@@ -289,8 +368,8 @@ peer_pin (int cpu)
     g_error ("cannot run on CPU %d: %s", cpu, g_strerror (errno));
 }
 
-static pid_t
-fork_pinned (int cpu)
+pid_t
+peer_fork (int cpu)
 {
   pid_t pid = fork ();
 
@@ -299,39 +378,28 @@ fork_pinned (int cpu)
   if (pid == 0)
     {
       prctl (PR_SET_PDEATHSIG, SIGKILL);
-      peer_pin (cpu);
+      if (cpu >= 0)
+        peer_pin (cpu);
     }
   return pid;
 }
 
-static int
-start (int cpu, gboolean wants_twin, pid_t *pid)
+int
+peer_start (int cpu, PeerManner manner, pid_t *pid)
 {
   int fds[2];
 
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
     g_error ("socketpair: %s", g_strerror (errno));
-  *pid = fork_pinned (cpu);
+  *pid = peer_fork (cpu);
   if (*pid == 0)
     {
       close (fds[0]);
-      serve (fds[1], wants_twin);
+      serve (fds[1], manner);
       _exit (0);
     }
   close (fds[1]);
   return fds[0];
-}
-
-int
-peer_start (int cpu, pid_t *pid)
-{
-  return start (cpu, FALSE, pid);
-}
-
-int
-peer_start_with_twin (int cpu, pid_t *pid)
-{
-  return start (cpu, TRUE, pid);
 }
 
 void
@@ -348,7 +416,7 @@ peer_start_many (int cpu, int *fds, guint n, pid_t *pid)
       fds[i] = pair[0];
       servers[i] = pair[1];
     }
-  *pid = fork_pinned (cpu);
+  *pid = peer_fork (cpu);
   for (guint i = 0; i < n; i++)
     close (*pid == 0 ? fds[i] : servers[i]);
   if (*pid == 0)
@@ -365,7 +433,7 @@ peer_start_listening (const char *path, int cpu, pid_t *pid)
   if (bind (listener, (struct sockaddr *) &address, sizeof address) < 0 || listen (listener, 8) < 0)
     g_error ("listening on %s: %s", path, g_strerror (errno));
 
-  *pid = fork_pinned (cpu);
+  *pid = peer_fork (cpu);
   if (*pid == 0)
     {
       for (;;)
@@ -374,7 +442,7 @@ peer_start_listening (const char *path, int cpu, pid_t *pid)
 
           if (fd < 0)
             _exit (1);
-          serve (fd, FALSE);
+          serve (fd, PEER_PLAIN);
           close (fd);
         }
     }

@@ -34,11 +34,30 @@ typedef struct
 
 #define PEER_DMA_MAX_SIZE (1u << 20)
 
-/* Forks a server on one end of a socket pair, on this CPU; returns the client's end. */
-int peer_start (int cpu, pid_t *pid);
+/* Regions that there are other ways to than messages, of a peer with PEER_WAYS. */
+#define PEER_MAPPED_REGION     2 /* all of it is a file to be mapped */
+#define PEER_KICKS_REGION      3 /* PEER_N_KICKS ioeventfds of 4 bytes, one behind the other */
+#define PEER_ONE_KICK_REGION   4 /* one, at its start */
+#define PEER_IOREGIONFD_REGION 5 /* an ioregionfd for all of it */
 
-/* The same, which has a twin socket and does DMA there. */
-int peer_start_with_twin (int cpu, pid_t *pid);
+#define PEER_WAYS_SIZE (64u * 1024) /* of each */
+#define PEER_N_KICKS   1000
+
+/* What it does that a plain one does not. */
+typedef enum
+{
+  PEER_PLAIN = 0,
+  PEER_TWIN = 1 << 0,  /* has a twin socket, and does DMA there */
+  PEER_WAYS = 1 << 1,  /* has those regions */
+  PEER_MULTI = 1 << 2, /* says that it understands REGION_WRITE_MULTI */
+  PEER_SPINS = 1 << 3  /* does not sleep while commands follow each other */
+} PeerManner;
+
+/* Forks a server on one end of a socket pair, on this CPU; returns the client's end. */
+int peer_start (int cpu, PeerManner manner, pid_t *pid);
+
+/* Forks a server of nothing but an ioregionfd; returns that. */
+int peer_start_ioregionfd (int cpu, pid_t *pid);
 
 /* Forks one server for n socket pairs, and sets fds to the client's ends. */
 void peer_start_many (int cpu, int *fds, guint n, pid_t *pid);
