@@ -120,6 +120,21 @@ bare_write (int fd, guint64 offset, const void *data, guint32 count)
     g_error ("the peer refused a write");
 }
 
+void
+bare_post (int fd, guint64 offset, const void *data, guint32 count)
+{
+  Access request = { .header = { .id = next_id++,
+                                 .command = 10,
+                                 .size = (guint32) sizeof request + count,
+                                 .flags = 0x10 },
+                     .offset = offset,
+                     .region = 0,
+                     .count = count };
+  struct iovec out[] = { { &request, sizeof request }, { (void *) data, count } };
+
+  send_or_die (fd, out, G_N_ELEMENTS (out));
+}
+
 /* --- Reads of 4 bytes only --- */
 
 typedef struct

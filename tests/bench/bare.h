@@ -23,6 +23,9 @@ void bare_connect_serial (int fd);
 void bare_read (int fd, guint64 offset, void *data, guint32 count);
 void bare_write (int fd, guint64 offset, const void *data, guint32 count);
 
+/* Not waited for: a read that follows proves that it was executed. */
+void bare_post (int fd, guint64 offset, const void *data, guint32 count);
+
 /* A read of 4 bytes with the fewest instructions: one structure is sent, one is received. */
 void bare_read_4_once (int fd, guint64 offset, guint32 *value);
 

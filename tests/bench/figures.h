@@ -61,6 +61,25 @@ void bare_dma_write_1m (Subject *subject, guint count);
 void many_dma_read_4k (Subject *subject, guint count);
 void many_dma_write_4k (Subject *subject, guint count);
 
+/* figures-ways.c: a device with other ways than messages. */
+extern const Setting with_ways;
+void mapped_read_4 (Subject *subject, guint count);
+void message_read_4 (Subject *subject, guint count);
+void mapped_load (Subject *subject, guint count);
+void plain_load (Subject *subject, guint count);
+void kick_4 (Subject *subject, guint count);
+void bare_kick (Subject *subject, guint count);
+void ioregionfd_read_4 (Subject *subject, guint count);
+void bare_ioregionfd_read_4 (Subject *subject, guint count);
+void route_among_many (Subject *subject, guint count);
+void route_to_one (Subject *subject, guint count);
+
+/* figures-posted.c: writes that nobody waits for, then a flush. */
+extern const Setting with_posting;
+void post_4 (Subject *subject, guint count);
+void bare_post_4 (Subject *subject, guint count);
+void post_4_together (Subject *subject, guint count); /* many in a message */
+
 /* figures-polling.c: a device that polls, and a peer that does; the other sleeps, as its peer. */
 extern const Setting with_polling;
 void polling_read_4 (Subject *subject, guint count);
