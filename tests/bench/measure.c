@@ -68,8 +68,11 @@ measure_report (const Placement *placement,
                 double library,
                 double bare)
 {
-  printf ("BENCH %s %.3f %s %s %.0f %.0f %s\n", name, ratio, bound, ok ? "ok" : "short", library,
-          bare, placement->name);
+  /* What takes no nanosecond still has a figure. */
+  int digits = MIN (library, bare) < 10 ? 2 : 0;
+
+  printf ("BENCH %s %.3f %s %s %.*f %.*f %s\n", name, ratio, bound, ok ? "ok" : "short", digits,
+          library, digits, bare, placement->name);
   fflush (stdout);
 }
 
