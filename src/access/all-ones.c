@@ -42,6 +42,7 @@ typedef struct
 static GMutex lock; /* guards what follows */
 static Tile tiles[] = { { 2 * MIB, -1 }, { 32 * MIB, -1 } };
 static guint n_holds;
+static gpointer spare; /* a page that is only there to be given back; NULL: it was */
 
 /* --- Tiles --- */
 
@@ -105,11 +106,32 @@ close_tiles_locked (void)
     }
 }
 
+/* Where a process has all the mappings that it may have, not even one can be replaced; with one less it
+ * can.  A shared page is never part of another mapping. */
+static void
+keep_spare_locked (void)
+{
+  if (spare != NULL)
+    return;
+  spare = mmap (NULL, (gsize) sysconf (_SC_PAGESIZE), PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (spare == MAP_FAILED)
+    spare = NULL;
+}
+
+static void
+give_spare_back_locked (void)
+{
+  if (spare != NULL)
+    munmap (spare, (gsize) sysconf (_SC_PAGESIZE));
+  spare = NULL;
+}
+
 void
 vuc_all_ones_hold (void)
 {
   g_mutex_lock (&lock);
   n_holds++;
+  keep_spare_locked ();
   g_mutex_unlock (&lock);
 }
 
@@ -118,7 +140,10 @@ vuc_all_ones_release (void)
 {
   g_mutex_lock (&lock);
   if (--n_holds == 0)
-    close_tiles_locked ();
+    {
+      close_tiles_locked ();
+      give_spare_back_locked ();
+    }
   g_mutex_unlock (&lock);
 }
 
@@ -161,6 +186,7 @@ map_anonymous_locked (guint8 *memory, gsize size, int protection)
 {
   gsize done;
 
+  give_spare_back_locked ();
   if (mmap (memory, size, PROT_READ | PROT_WRITE,
             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0)
       == MAP_FAILED)
@@ -181,7 +207,9 @@ vuc_all_ones_map (gpointer memory, gsize size, int protection)
   g_mutex_lock (&lock);
   ok = lay_tiles_locked (memory, size, protection) == size
        || map_anonymous_locked (memory, size, protection);
-  if (n_holds == 0)
+  if (n_holds > 0)
+    keep_spare_locked ();
+  else
     close_tiles_locked ();
   g_mutex_unlock (&lock);
   return ok;

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -255,6 +257,83 @@ a_device_is_mapped_only_if_that_is_allowed (void)
   close (zero);
 }
 
+/* --- In the place of another --- */
+
+static void
+an_area_is_put_where_another_was (void)
+{
+  const gsize size = 4 * page ();
+  int fd = make_memfd (MFD_ALLOW_SEALING, 5);
+  int before = make_memfd (MFD_ALLOW_SEALING, 6);
+  guint8 *memory = map_or_fail (before, 0, 6 * page (), FALSE);
+  guint8 *fresh;
+  g_autoptr(GError) error = NULL;
+  guint8 byte = 0x11;
+
+  /* What is there may consist of several mappings. */
+  memset (memory, 0x5a, 6 * page ());
+  ck_assert_int_eq (mprotect (memory + 2 * page (), page (), PROT_READ), 0);
+  ck_assert_int_eq (pwrite (fd, &byte, 1, (off_t) page ()), 1);
+  fresh = vuc_mapped_area_map_to_move (fd, page (), size, READ_WRITE, FALSE, &error);
+  assert_no_error (error);
+  ck_assert_uint_eq (memory[page ()], 0x5a);
+
+  ck_assert (vuc_mapped_area_move (fresh, size, memory + page (), &error));
+  assert_no_error (error);
+  ck_assert_uint_eq (memory[0], 0x5a);
+  ck_assert_uint_eq (memory[page () - 1], 0x5a);
+  ck_assert_uint_eq (memory[page ()], 0x11);
+  ck_assert_uint_eq (memory[5 * page () - 1], 0);
+  ck_assert_uint_eq (memory[5 * page ()], 0x5a);
+
+  memory[2 * page () + 1] = 0x22; /* it is shared, and can be written */
+  ck_assert_int_eq (pread (fd, &byte, 1, (off_t) (2 * page () + 1)), 1);
+  ck_assert_uint_eq (byte, 0x22);
+  munmap (memory, 6 * page ());
+  close (fd);
+  close (before);
+}
+
+/* An mmap over something else that fails may have unmapped that already. */
+static void
+what_cannot_be_mapped_fails_before_it_is_put_anywhere (void)
+{
+  const int seals = F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE;
+  int fd = make_memfd (MFD_ALLOW_SEALING, 1);
+  g_autoptr(GError) error = NULL;
+
+  if (fcntl (fd, F_ADD_SEALS, seals) != 0)
+    {
+      close (fd);
+      harness_skip ("no F_SEAL_FUTURE_WRITE");
+    }
+  ck_assert_ptr_null (vuc_mapped_area_map_to_move (fd, 0, page (), READ_WRITE, FALSE, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED, "mapping the file: ");
+  close (fd);
+}
+
+/* --- Huge pages: the kernel maps whole ones, whatever it was asked for --- */
+
+static void
+a_part_of_a_huge_page_is_refused (void)
+{
+  const guint64 huge = 2 * 1024 * 1024;
+  int fd = memfd_create ("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
+  g_autoptr(GError) error = NULL;
+
+  if (fd < 0)
+    harness_skip ("no huge pages of 2 MiB");
+  ck_assert_int_eq (ftruncate (fd, (off_t) (2 * huge)), 0);
+  refuse (fd, 0, page (), FALSE, "is not a multiple of the file's page size, 2097152");
+  refuse (fd, 0, huge + page (), FALSE, "is not a multiple of the file's page size, 2097152");
+  refuse (fd, page (), huge, FALSE, "file offset 0x1000 is not a multiple of the file's page size");
+
+  ck_assert_ptr_null (vuc_mapped_area_map_to_move (fd, 0, huge, READ_WRITE, FALSE, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED,
+                "a file of huge pages cannot be mapped in the place of another");
+  close (fd);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_CASE (what_is_mapped_is_the_file),
   HARNESS_CASE (the_protection_is_what_was_asked_for),
@@ -266,6 +345,9 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (a_place_that_the_file_does_not_have_is_refused, places),
   HARNESS_CASE (what_cannot_be_mapped_is_refused),
   HARNESS_CASE (a_device_is_mapped_only_if_that_is_allowed),
+  HARNESS_CASE (an_area_is_put_where_another_was),
+  HARNESS_CASE (what_cannot_be_mapped_fails_before_it_is_put_anywhere),
+  HARNESS_CASE (a_part_of_a_huge_page_is_refused),
   HARNESS_END
 };
 
