@@ -84,6 +84,8 @@ session_sources = \
   src/session/watched.h
 
 access_sources = \
+  src/access/access.c \
+  src/access/access.h \
   src/access/all-ones.c \
   src/access/all-ones.h \
   src/access/dma-log.c \
@@ -100,12 +102,18 @@ access_sources = \
   src/access/io-fd-kind.h \
   src/access/ioregion.c \
   src/access/ioregion.h \
+  src/access/kick.c \
+  src/access/kick.h \
+  src/access/mapped-access.c \
+  src/access/mapped-access.h \
   src/access/mapped-area.c \
   src/access/mapped-area.h \
   src/access/message.c \
   src/access/message.h \
   src/access/posted.c \
   src/access/posted.h \
+  src/access/route.c \
+  src/access/route.h \
   src/access/shared-file.c \
   src/access/shared-file.h
 
@@ -139,13 +147,17 @@ device_sources = \
   src/device/mapping.h \
   src/device/operation.c \
   src/device/operation.h \
+  src/device/posting.c \
+  src/device/posting.h \
   src/device/query.c \
   src/device/query.h \
   src/device/reconnect.c \
   src/device/region.c \
   src/device/reset.c \
   src/device/shape.c \
-  src/device/shape.h
+  src/device/shape.h \
+  src/device/ways.c \
+  src/device/ways.h
 
 # All floors, with their private symbols still visible: unit tests link this one.
 noinst_LTLIBRARIES += src/libvuc-internal.la

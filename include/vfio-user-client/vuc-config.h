@@ -4,7 +4,6 @@
 #ifndef VUC_CONFIG_H
 #define VUC_CONFIG_H
 
-#include <vfio-user-client/vuc-access.h>
 #include <vfio-user-client/vuc-types.h>
 
 G_BEGIN_DECLS

@@ -188,6 +188,50 @@ typedef enum
 } VucIoFdFlags;
 
 /**
+ * VucAccessFlags:
+ * @VUC_ACCESS_ANY: the fastest way there is
+ * @VUC_ACCESS_NO_MAPPED: not through mapped memory
+ * @VUC_ACCESS_NO_IOEVENTFD: not by an ioeventfd, with shadow or without
+ * @VUC_ACCESS_NO_IOREGIONFD: not by an ioregionfd
+ * @VUC_ACCESS_NO_POSTED: writes wait until the device has executed them
+ * @VUC_ACCESS_MESSAGE_ONLY: all of these: by message, with a reply
+ *
+ * Which ways an access may not take.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_ACCESS_ANY = 0,
+  VUC_ACCESS_NO_MAPPED = 1 << 0,
+  VUC_ACCESS_NO_IOEVENTFD = 1 << 1,
+  VUC_ACCESS_NO_IOREGIONFD = 1 << 2,
+  VUC_ACCESS_NO_POSTED = 1 << 3,
+  VUC_ACCESS_MESSAGE_ONLY = (1 << 4) - 1
+} VucAccessFlags;
+
+/**
+ * VucWay:
+ * @VUC_WAY_MAPPED: loads and stores
+ * @VUC_WAY_IOEVENTFD: kicks
+ * @VUC_WAY_SHADOW: stores and kicks of shadow ioeventfds
+ * @VUC_WAY_IOREGIONFD: commands on ioregionfds
+ * @VUC_WAY_POSTED: posted writes
+ * @VUC_WAY_MESSAGE: REGION_READ and REGION_WRITE with a reply
+ * @VUC_N_WAYS: how many there are
+ *
+ * A way that (part of) an access took.  Since 0.1.
+ */
+typedef enum
+{
+  VUC_WAY_MAPPED,
+  VUC_WAY_IOEVENTFD,
+  VUC_WAY_SHADOW,
+  VUC_WAY_IOREGIONFD,
+  VUC_WAY_POSTED,
+  VUC_WAY_MESSAGE,
+  VUC_N_WAYS
+} VucWay;
+
+/**
  * VucDmaFlags:
  * @VUC_DMA_READ: the device may read the memory
  * @VUC_DMA_WRITE: the device may write it

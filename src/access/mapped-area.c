@@ -84,13 +84,19 @@ check_size (int fd, guint64 fd_offset, guint64 size, GError **error)
 }
 
 static gboolean
+check_seal (int fd, gboolean allow_unsealed, GError **error)
+{
+  return ensure_sealed (fd) || allow_unsealed
+         || vuc_fail_rejected (error, "the server can shrink the file, and it cannot be sealed "
+                                      "against that");
+}
+
+static gboolean
 check_file (int fd, guint64 fd_offset, guint64 size, gboolean allow_unsealed, GError **error)
 {
-  if (!check_alignment (fd_offset, size, "this host's", (guint64) sysconf (_SC_PAGESIZE), error))
+  if (!check_alignment (fd_offset, size, "this host's", (guint64) sysconf (_SC_PAGESIZE), error)
+      || !check_seal (fd, allow_unsealed, error))
     return FALSE;
-  if (!ensure_sealed (fd) && !allow_unsealed)
-    return vuc_fail_rejected (error, "the server can shrink the file, and it cannot be sealed "
-                                     "against that");
   return check_size (fd, fd_offset, size, error) && check_huge_pages (fd, fd_offset, size, error);
 }
 
@@ -138,4 +144,59 @@ vuc_mapped_area_move (gpointer memory, gsize size, gpointer to, GError **error)
 {
   return mremap (memory, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to
          || vuc_fail_errno (error, VUC_ERROR_REJECTED, errno, "moving the mapped file");
+}
+
+/* --- Of any offset and size --- */
+
+/* The pages around what begins at an offset. */
+static gsize
+skip_in_page (guint64 offset)
+{
+  return (gsize) (offset % (guint64) sysconf (_SC_PAGESIZE));
+}
+
+static gsize
+round_to_pages (gsize size)
+{
+  gsize page_size = (gsize) sysconf (_SC_PAGESIZE);
+
+  return (size + page_size - 1) / page_size * page_size;
+}
+
+gpointer
+vuc_mapped_area_map_around (int fd,
+                            guint64 fd_offset,
+                            guint64 size,
+                            gboolean allow_unsealed,
+                            gpointer at,
+                            GError **error)
+{
+  gsize skip = skip_in_page (fd_offset);
+  gsize mapped = round_to_pages (skip + (gsize) size);
+  guint8 *memory;
+
+  if (!check_seal (fd, allow_unsealed, error) || !check_size (fd, fd_offset, size, error))
+    return NULL;
+
+  memory = mmap (NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t) (fd_offset - skip));
+  if (memory == MAP_FAILED)
+    {
+      vuc_fail_errno (error, VUC_ERROR_REJECTED, errno, "mapping the file");
+      return NULL;
+    }
+  if (at == NULL)
+    return memory + skip;
+  if (vuc_mapped_area_move (memory, mapped, (guint8 *) at - skip, error))
+    return at;
+  munmap (memory, mapped);
+  return NULL;
+}
+
+void
+vuc_mapped_area_unmap_around (gpointer memory, guint64 size)
+{
+  gsize skip = skip_in_page (GPOINTER_TO_SIZE (memory));
+
+  if (memory != NULL)
+    munmap ((guint8 *) memory - skip, round_to_pages (skip + (gsize) size));
 }

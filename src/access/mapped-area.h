@@ -38,4 +38,20 @@ gpointer vuc_mapped_area_map_to_move (int fd,
                                       GError **error);
 gboolean vuc_mapped_area_move (gpointer memory, gsize size, gpointer to, GError **error);
 
+/*
+ * Maps the pages that hold size bytes of fd from fd_offset on, readable and writable, with the same
+ * demands on the file, of which there need be no more than those bytes.  at: NULL, or what an earlier
+ * call has returned for the same offset and size: in the place of that.
+ *
+ * Returns: where the first of these bytes is, to be given to the next function, or NULL with error
+ * set.
+ */
+gpointer vuc_mapped_area_map_around (int fd,
+                                     guint64 fd_offset,
+                                     guint64 size,
+                                     gboolean allow_unsealed,
+                                     gpointer at,
+                                     GError **error);
+void vuc_mapped_area_unmap_around (gpointer memory, guint64 size);
+
 #endif /* VUC_MAPPED_AREA_H */

@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * An access to a region that travels as messages: a task.  Any thread.
+ * A part of an access that travels as a message with a reply: REGION_READ or REGION_WRITE.  Part of a
+ * task.
  */
 
 #ifndef VUC_MESSAGE_H
@@ -15,30 +16,24 @@
 
 typedef struct
 {
-  VucTask task;
-  VucRegionAccess access; /* the part that is under way */
-  guint8 *data;           /* of that part */
-  gsize left;             /* bytes, that part included */
-  gsize chunk;
+  VucRegionAccess access; /* a count of 0: nothing was asked for yet */
   guint8 reply[VUC_REGION_ACCESS_SIZE];
   VucCall call;
-} VucTransfer;
+} VucMessage;
 
-/*
- * command: REGION_READ or REGION_WRITE, of messages of at most chunk bytes of data.  The range was
- * checked: it lies inside the region.  Only a read touches data.
- */
-void vuc_transfer_init (VucTransfer *transfer,
-                        VucSession *session,
-                        guint16 command,
-                        guint32 region,
-                        guint64 offset,
-                        void *data,
-                        gsize count,
-                        gsize chunk,
-                        gint64 deadline);
+void vuc_message_init (VucMessage *message);
 
-/* Frees what an operation that was ended before its last step has left. */
-void vuc_transfer_clear (gpointer transfer);
+/* Frees what a message whose outcome was not taken has left. */
+void vuc_message_clear (VucMessage *message);
+
+/* task->command says which; the range was checked: it lies inside the region.  Only a read touches
+ * data. */
+void vuc_message_submit (VucMessage *message,
+                         VucTask *task,
+                         const VucRegionAccess *access,
+                         void *data);
+
+/* Its reply is in.  A reply that does not echo what was asked for ends the connection. */
+gboolean vuc_message_finish (VucMessage *message, VucTask *task, GError **error);
 
 #endif /* VUC_MESSAGE_H */

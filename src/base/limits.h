@@ -90,6 +90,9 @@
 #define VUC_LIMIT_RECONNECT_MIN_DEFAULT_MS 100
 #define VUC_LIMIT_RECONNECT_MAX_DEFAULT_MS 10000
 
+/* Bytes that a posted write may have: more would hardly be faster. */
+#define VUC_LIMIT_POSTED_SIZE 8
+
 /* Microseconds that a waiter polls before it sleeps, at the most: what is longer costs more than
  * it can save. */
 #define VUC_LIMIT_POLL_US 1000

@@ -19,6 +19,7 @@
 #include "device/irq-set.h"
 #include "device/mapping.h"
 #include "device/operation.h"
+#include "device/posting.h"
 #include "device/query.h"
 #include "transport/connect.h"
 #include "wire/device-info.h"
@@ -218,7 +219,7 @@ use_version (Connect *connect, GError **error)
     }
 
   keep_agreement (&connect->shape.info, &agreed);
-  vuc_posted_set_multiple (connect->device->posted, agreed.write_multiple);
+  vuc_posted_set_multiple (connect->device->traffic.posted, agreed.write_multiple);
   vuc_fd_set_clear (&connect->fds);
   vuc_session_set_negotiated (connect->device->session, max_message (&agreed), twin);
   return TRUE;
@@ -460,6 +461,7 @@ keep_shape (Connect *connect, GError **error)
 
   device->shape = connect->shape;
   connect->shape = (VucShape){ 0 };
+  vuc_posting_init (device);
   g_atomic_int_set (&device->is_known, TRUE);
   return PHASE_OVER;
 }
@@ -470,7 +472,8 @@ map_again (Connect *connect, GError **error)
   VucDevice *device = connect->device;
 
   if (vuc_mappings_restore (device->mappings, &device->shape, device->settings.allow_unsealed_files,
-                            error))
+                            error)
+      && vuc_ways_renew (device, error))
     return PHASE_OVER;
   return PHASE_FAILS;
 }

@@ -14,6 +14,7 @@
 
 #include <vfio-user-client/vfio-user-client.h>
 
+#include "access/access.h"
 #include "access/dma-service.h"
 #include "access/posted.h"
 #include "device/config.h"
@@ -33,11 +34,12 @@ struct _VucDevice
   char *path; /* NULL: made from a descriptor */
   VucDmaMemory memory;
   struct _VucMappings *mappings; /* mapping.h */
-  VucPosted *posted;
+  VucTraffic traffic;
 
   gint is_known;  /* atomic: the shape can be looked at; it is constant then, but for what says so */
   VucShape shape;
 
+  GMutex ways_lock; /* guards what says so of the ways of regions; taken before any other */
   GMutex lock; /* a leaf: nothing is called with it held; guards what follows, and what regions say
                 * is under it */
   int first_socket; /* the caller's descriptor, duplicated, until it is used; else -1 */

@@ -107,13 +107,15 @@ device_new (const char *path, VucConfig *config)
   device->first_socket = -1;
   device->path = g_strdup (path);
   vuc_settings_init (&device->settings, config);
+  g_mutex_init (&device->ways_lock);
   g_mutex_init (&device->lock);
   device->memory.table = vuc_guest_table_new ();
   device->memory.log = vuc_dma_log_new ();
   device->mappings = vuc_mappings_new ();
   vuc_irqs_init (&device->irqs);
   device->session = make_session (device);
-  device->posted = vuc_posted_new (device->session);
+  device->traffic.posted = vuc_posted_new (device->session);
+  device->traffic.session = device->session;
   return device;
 }
 
@@ -131,7 +133,7 @@ vuc_device_release (VucDevice *device)
     return;
   vuc_irqs_clear (device);
   vuc_session_free (device->session);
-  vuc_posted_free (device->posted);
+  vuc_posted_free (device->traffic.posted);
   vuc_guest_table_free (device->memory.table);
   vuc_dma_log_free (device->memory.log);
   vuc_mappings_unref (device->mappings);
@@ -139,6 +141,7 @@ vuc_device_release (VucDevice *device)
   if (device->first_socket >= 0)
     close (device->first_socket);
   g_slist_free_full (device->peers, g_free);
+  g_mutex_clear (&device->ways_lock);
   g_mutex_clear (&device->lock);
   vuc_settings_clear (&device->settings);
   g_free (device->path);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "device/io-fds-query.h"
 #include "device/operation.h"
+#include "device/posting.h"
 
 typedef struct
 {
@@ -34,6 +35,8 @@ keep (Ask *ask, GError **error)
       ask->query.answer = (VucRegionIoFdsKept){ 0 };
     }
   g_mutex_unlock (&device->lock);
+  if (is_current)
+    vuc_ways_note_io_fds (device, ask->region);
   return is_current
          || vuc_fail (error, VUC_ERROR_DISCONNECTED, "the device was connected anew meanwhile");
 }
@@ -114,6 +117,7 @@ vuc_device_get_region_io_fds (VucDevice *device,
 
   g_mutex_lock (&device->lock);
   ask.region->io_fds_handed_out = TRUE;
+  vuc_posting_update_locked (device, ask.region);
   g_mutex_unlock (&device->lock);
   *io_fds = ask.region->io_fds.entries;
   *n_io_fds = ask.region->io_fds.n_entries;

@@ -30,6 +30,7 @@
 #include "base/limits.h"
 #include "base/range.h"
 #include "device/device-private.h"
+#include "device/posting.h"
 
 typedef enum
 {
@@ -504,6 +505,7 @@ vuc_device_map_region (VucDevice *device, guint32 index, GError **error)
 
   g_mutex_lock (&device->lock);
   device->shape.regions[index].areas_handed_out = TRUE;
+  vuc_posting_update_locked (device, &device->shape.regions[index]);
   g_mutex_unlock (&device->lock);
   return mapping;
 }

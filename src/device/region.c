@@ -5,11 +5,13 @@
  * What is known of a region, and access to it.  Does not know how an access travels.  Any thread.
  */
 
-#include "access/message.h"
+#include "access/access.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/range.h"
 #include "device/operation.h"
+#include "device/posting.h"
+#include "device/ways.h"
 
 const VucRegionInfo *
 vuc_device_get_region_info (VucDevice *device, guint32 region)
@@ -41,17 +43,6 @@ vuc_device_find_region (VucDevice *device, guint32 region, GError **error)
   return NULL;
 }
 
-void
-vuc_device_set_region_port_io (VucDevice *device, guint32 region, gboolean port_io)
-{
-  g_return_if_fail (device != NULL);
-  g_return_if_fail (vuc_device_get_region_info (device, region) != NULL);
-
-  g_mutex_lock (&device->lock);
-  device->shape.regions[region].port_io = port_io;
-  g_mutex_unlock (&device->lock);
-}
-
 /* Checked here, so that nothing outside the region is ever asked for. */
 static gboolean
 check_access (VucDevice *device,
@@ -76,72 +67,99 @@ check_access (VucDevice *device,
   return TRUE;
 }
 
-/* The checked access, as a task. */
+/* The checked access. */
 static gboolean
-prepare (VucTransfer *transfer,
+prepare (VucAccessWish *wish,
          VucDevice *device,
-         guint16 command,
          guint32 region,
+         gboolean writes,
          guint64 offset,
          void *data,
          gsize count,
+         VucAccessFlags flags,
          GError **error)
 {
-  gboolean reads = command == VUC_COMMAND_REGION_READ;
-  gsize chunk = reads ? VUC_LIMIT_READ_SIZE : device->settings.max_write_size;
-
-  if (!check_access (device, region, offset, count, reads ? VUC_REGION_READ : VUC_REGION_WRITE,
+  if (!check_access (device, region, offset, count, writes ? VUC_REGION_WRITE : VUC_REGION_READ,
                      error))
     return FALSE;
 
-  vuc_transfer_init (transfer, device->session, command, region, offset, data, count,
-                     (gsize) MIN (device->shape.info.max_data_xfer_size, chunk),
-                     vuc_device_deadline (device));
+  *wish = (VucAccessWish){ .traffic = &device->traffic,
+                           .routes = vuc_ways_get (device, &device->shape.regions[region]),
+                           .region = region,
+                           .writes = writes,
+                           .posts = writes && count <= VUC_LIMIT_POSTED_SIZE
+                                    && vuc_posting_is_on (&device->shape.regions[region]),
+                           .flags = flags | device->settings.access_flags,
+                           .offset = offset,
+                           .data = data,
+                           .count = count };
   return TRUE;
+}
+
+static gsize
+get_chunk (const VucDevice *device, gboolean writes)
+{
+  gsize chunk = writes ? device->settings.max_write_size : VUC_LIMIT_READ_SIZE;
+
+  return (gsize) MIN (device->shape.info.max_data_xfer_size, chunk);
 }
 
 static gboolean
 access_now (VucDevice *device,
-            guint16 command,
             guint32 region,
+            gboolean writes,
             guint64 offset,
             void *data,
             gsize count,
+            VucAccessFlags flags,
             GError **error)
 {
   g_autoptr (VucDevice) in_use = NULL;
-  VucTransfer transfer;
+  VucAccessWish wish;
+  VucAccess access;
 
   g_return_val_if_fail (device != NULL, FALSE);
   g_return_val_if_fail (data != NULL || count == 0, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   in_use = vuc_device_ref (device);
-  return prepare (&transfer, device, command, region, offset, data, count, error)
-         && vuc_task_run (&transfer.task, error);
+  if (!prepare (&wish, device, region, writes, offset, data, count, flags, error))
+    return FALSE;
+  if (vuc_access_try (&wish))
+    return TRUE;
+
+  vuc_access_init (&access, &wish, get_chunk (device, writes), TRUE, vuc_device_deadline (device));
+  if (vuc_task_run (&access.task, error))
+    return TRUE;
+  vuc_access_clear (&access);
+  return FALSE;
 }
 
 static VucOperation
 access_later (VucDevice *device,
-              guint16 command,
               guint32 region,
+              gboolean writes,
               guint64 offset,
               void *data,
               gsize count,
+              VucAccessFlags flags,
               const VucReceiver *receiver)
 {
-  g_autofree VucTransfer *transfer = NULL;
+  VucAccess *access;
+  VucAccessWish wish;
   GError *error = NULL;
 
   g_return_val_if_fail (device != NULL, 0);
   g_return_val_if_fail (data != NULL || count == 0, 0);
 
-  transfer = g_new (VucTransfer, 1);
-  if (!prepare (transfer, device, command, region, offset, data, count, &error))
+  if (!prepare (&wish, device, region, writes, offset, data, count, flags, &error))
     return vuc_device_start_failed (device, error, receiver);
-  return vuc_device_start (device, &g_steal_pointer (&transfer)->task, vuc_transfer_clear,
-                           receiver);
+  access = g_new (VucAccess, 1);
+  vuc_access_init (access, &wish, get_chunk (device, writes), FALSE, vuc_device_deadline (device));
+  return vuc_device_start (device, &access->task, vuc_access_clear, receiver);
 }
+
+/* --- Public --- */
 
 gboolean
 vuc_device_region_read (VucDevice *device,
@@ -151,7 +169,7 @@ vuc_device_region_read (VucDevice *device,
                         gsize count,
                         GError **error)
 {
-  return access_now (device, VUC_COMMAND_REGION_READ, region, offset, data, count, error);
+  return access_now (device, region, FALSE, offset, data, count, VUC_ACCESS_ANY, error);
 }
 
 gboolean
@@ -162,7 +180,31 @@ vuc_device_region_write (VucDevice *device,
                          gsize count,
                          GError **error)
 {
-  return access_now (device, VUC_COMMAND_REGION_WRITE, region, offset, (void *) data, count, error);
+  return access_now (device, region, TRUE, offset, (void *) data, count, VUC_ACCESS_ANY, error);
+}
+
+gboolean
+vuc_device_region_read_full (VucDevice *device,
+                             guint32 region,
+                             guint64 offset,
+                             gpointer data,
+                             gsize count,
+                             VucAccessFlags flags,
+                             GError **error)
+{
+  return access_now (device, region, FALSE, offset, data, count, flags, error);
+}
+
+gboolean
+vuc_device_region_write_full (VucDevice *device,
+                              guint32 region,
+                              guint64 offset,
+                              gconstpointer data,
+                              gsize count,
+                              VucAccessFlags flags,
+                              GError **error)
+{
+  return access_now (device, region, TRUE, offset, (void *) data, count, flags, error);
 }
 
 VucOperation
@@ -177,7 +219,7 @@ vuc_device_region_read_async (VucDevice *device,
 {
   VucReceiver receiver = { callback, user_data, destroy };
 
-  return access_later (device, VUC_COMMAND_REGION_READ, region, offset, data, count, &receiver);
+  return access_later (device, region, FALSE, offset, data, count, VUC_ACCESS_ANY, &receiver);
 }
 
 VucOperation
@@ -192,6 +234,49 @@ vuc_device_region_write_async (VucDevice *device,
 {
   VucReceiver receiver = { callback, user_data, destroy };
 
-  return access_later (device, VUC_COMMAND_REGION_WRITE, region, offset, (void *) data, count,
+  return access_later (device, region, TRUE, offset, (void *) data, count, VUC_ACCESS_ANY,
                        &receiver);
+}
+
+VucOperation
+vuc_device_region_read_full_async (VucDevice *device,
+                                   guint32 region,
+                                   guint64 offset,
+                                   gpointer data,
+                                   gsize count,
+                                   VucAccessFlags flags,
+                                   VucCallback callback,
+                                   gpointer user_data,
+                                   GDestroyNotify destroy)
+{
+  VucReceiver receiver = { callback, user_data, destroy };
+
+  return access_later (device, region, FALSE, offset, data, count, flags, &receiver);
+}
+
+VucOperation
+vuc_device_region_write_full_async (VucDevice *device,
+                                    guint32 region,
+                                    guint64 offset,
+                                    gconstpointer data,
+                                    gsize count,
+                                    VucAccessFlags flags,
+                                    VucCallback callback,
+                                    gpointer user_data,
+                                    GDestroyNotify destroy)
+{
+  VucReceiver receiver = { callback, user_data, destroy };
+
+  return access_later (device, region, TRUE, offset, (void *) data, count, flags, &receiver);
+}
+
+void
+vuc_device_get_access_counters (VucDevice *device, VucAccessCounters *counters)
+{
+  g_return_if_fail (device != NULL);
+  g_return_if_fail (counters != NULL);
+
+  for (guint way = 0; way < VUC_N_WAYS; way++)
+    counters->parts[way] = (gsize) g_atomic_pointer_get (&device->traffic.counters[way]);
+  counters->posted_messages = vuc_posted_get_n_messages (device->traffic.posted);
 }

@@ -56,6 +56,7 @@ vuc_shape_clear (VucShape *shape)
     {
       VucRegion *region = &shape->regions[i];
 
+      vuc_ways_clear (&region->ways);
       close_fds (region->fds, region->n_fds);
       g_free (region->areas);
       vuc_region_io_fds_kept_clear (&region->io_fds);

@@ -13,6 +13,7 @@
 #include <vfio-user-client/vfio-user-client.h>
 
 #include "base/fd-set.h"
+#include "device/ways.h"
 
 /* The answer to DEVICE_GET_REGION_IO_FDS, kept from the first time on. */
 typedef struct
@@ -25,17 +26,23 @@ typedef struct
   int remote_errno;
 } VucRegionIoFdsKept;
 
-typedef struct
+struct _VucRegion
 {
   VucRegionInfo info;
   VucRegionArea *areas;
   int *fds; /* what the areas' descriptors are taken from */
   guint n_fds;
-  gboolean port_io;          /* under the device's lock */
-  VucRegionIoFdsKept io_fds; /* likewise; constant once known */
-  gboolean io_fds_handed_out; /* likewise: to the caller, who may give them to a hypervisor */
-  gboolean areas_handed_out;  /* likewise */
-} VucRegion;
+
+  /* Under the device's lock. */
+  gboolean port_io;
+  gboolean areas_handed_out; /* to the caller, who may give them to a hypervisor */
+  gboolean io_fds_handed_out;
+  VucPosting posting;
+  gint posts;                /* atomic: what comes of these */
+  VucRegionIoFdsKept io_fds; /* constant once known */
+
+  VucWays ways;
+};
 
 typedef struct
 {

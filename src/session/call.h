@@ -56,6 +56,9 @@ typedef struct
   gboolean is_followed; /* set with the request: should nobody wait for it any more, it matters what
                          * the late reply says; see vuc_session_get_late_reply() */
 
+  gboolean is_unproven; /* set with the request: unless a thread waits for the task, it counts as
+                         * posted (posting.h) until the reply is in */
+
   /* The session's, under its lock. */
   VucTask *task;        /* NULL if posted */
   guint16 id;           /* while it is in the table of ids */

@@ -198,6 +198,7 @@ vuc_session_connected (VucSession *session, VucCallback told, GError **error)
   if (ok)
     {
       g_clear_error (&session->cause);
+      g_atomic_int_set (&session->usable, TRUE);
       session->was_connected = TRUE;
       session->connector = NULL;
       vuc_task_give_notice_locked (session, told, NULL);
@@ -293,6 +294,12 @@ vuc_session_is_up (VucSession *session, guint64 link_number)
   return is_up;
 }
 
+gboolean
+vuc_session_is_usable (VucSession *session)
+{
+  return g_atomic_int_get (&session->usable);
+}
+
 void
 vuc_session_set_serial (VucSession *session, gboolean serial)
 {
@@ -360,6 +367,7 @@ vuc_session_die_locked (VucSession *session, GError *cause)
   complete_all_locked (session, cause);
   if (session->cause == NULL)
     {
+      g_atomic_int_set (&session->usable, FALSE);
       /* Behind the tasks that this has made due. */
       session->cause = g_error_copy (cause);
       vuc_task_give_notice_locked (session, session->options.lost, cause);

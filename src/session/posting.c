@@ -51,6 +51,14 @@ note_posted_locked (VucSession *session, VucCall *call)
   g_atomic_int_set (&session->unproven, 1);
 }
 
+/* Its own reply proves it, and so does any later one. */
+void
+vuc_posting_note_unproven_locked (VucSession *session, guint64 order)
+{
+  session->last_posted = order - 1;
+  g_atomic_int_set (&session->unproven, 1);
+}
+
 void
 vuc_posting_note_reply_locked (VucSession *session, guint64 order)
 {

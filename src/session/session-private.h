@@ -76,6 +76,9 @@ struct _VucSession
   /* Constant. */
   VucSessionOptions options;
 
+  /* Atomic. */
+  gint usable; /* cause is NULL */
+
   GMutex lock; /* guards everything below */
 
   /* The connection. */
@@ -385,6 +388,9 @@ gboolean vuc_outbox_has_more_locked (const VucSession *session);
 void vuc_outbox_clear_locked (VucSession *session);
 
 /* --- posting.c --- */
+
+/* The call with this order, the latest one, may not be executed while others are begun. */
+void vuc_posting_note_unproven_locked (VucSession *session, guint64 order);
 
 /* There is a reply to the call with this order: the server has executed all that was sent before. */
 void vuc_posting_note_reply_locked (VucSession *session, guint64 order);

@@ -120,12 +120,15 @@ VucLateReply vuc_session_get_late_reply (VucSession *session,
                                          guint16 id,
                                          guint64 order);
 
-/* Whether something that was posted may not be executed yet (posting.h).  Takes no lock: a thread sees
- * what it has posted itself. */
+/* Whether something that was posted, or begun without waiting, may not be executed yet (posting.h).
+ * Takes no lock: a thread sees what it has begun itself. */
 gboolean vuc_session_has_unproven (VucSession *session);
 
 /* Whether this connection, of which commands know the number (VucTask), still works. */
 gboolean vuc_session_is_up (VucSession *session, guint64 link_number);
+
+/* Whether everybody may use the connection; takes no lock, so it may not be so any more. */
+gboolean vuc_session_is_usable (VucSession *session);
 
 /* --- The loop (watch.c, loop.c) --- */
 

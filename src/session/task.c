@@ -332,6 +332,8 @@ vuc_task_submit (VucTask *task, VucCall *const *calls, gsize n)
         vuc_call_complete_locked (session, call, g_error_copy (error));
       else
         vuc_outbox_add_locked (session, call);
+      if (call->is_unproven && !task->waited && error == NULL)
+        vuc_posting_note_unproven_locked (session, call->order);
     }
 
   if (task->waited)

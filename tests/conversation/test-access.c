@@ -142,7 +142,8 @@ a_long_write_is_split_at_32_KiB (void)
   script_reply (server, "u64:32784 u32:2 u32:7232");
 
   device = connect_to (script_server_start (server));
-  ck_assert (vuc_device_region_write (device, 2, 16, data, 40000, &error));
+  ck_assert (
+    vuc_device_region_write_full (device, 2, 16, data, 40000, VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_no_error (error);
   close_and_finish (device, server);
 }
@@ -197,7 +198,8 @@ a_configured_write_may_be_larger_than_usual (void)
   script_reply (server, "u64:0 u32:2 u32:65536");
 
   device = connect_with (script_server_start (server), config);
-  ck_assert (vuc_device_region_write (device, 2, 0, data, 65536, &error));
+  ck_assert (
+    vuc_device_region_write_full (device, 2, 0, data, 65536, VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_no_error (error);
   close_and_finish (device, server);
 }
@@ -218,7 +220,8 @@ a_large_reply_may_come_in_any_pieces (void)
   script_in_pieces_of (server, 1);
 
   device = connect_to (script_server_start (server));
-  ck_assert (vuc_device_region_read (device, 2, 0, data, 65536, &error));
+  ck_assert (
+    vuc_device_region_read_full (device, 2, 0, data, 65536, VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_no_error (error);
   assert_bytes (data, 65536, "5a*65535 a5");
   expect_sign_of_life (device);
@@ -398,9 +401,11 @@ what_was_written_to_the_demo_device_can_be_read (void)
   /* Longer than one message may be, over mapped and trapped parts alike. */
   for (guint i = 0; i < 65536; i++)
     written[i] = (guint8) (i * 7 + (i >> 8));
-  ck_assert (vuc_device_region_write (device, VUC_PCI_BAR2_REGION, 0, written, 65536, &error));
+  ck_assert (vuc_device_region_write_full (device, VUC_PCI_BAR2_REGION, 0, written, 65536,
+                                           VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_no_error (error);
-  ck_assert (vuc_device_region_read (device, VUC_PCI_BAR2_REGION, 0, read, 65536, &error));
+  ck_assert (vuc_device_region_read_full (device, VUC_PCI_BAR2_REGION, 0, read, 65536,
+                                          VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_no_error (error);
   assert_same_bytes (read, 65536, written, 65536);
   vuc_device_close (device);

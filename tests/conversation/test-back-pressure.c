@@ -269,14 +269,16 @@ fill_queue (VucDevice *device, const guint8 *data, guint *n_good)
           VucOperation operation;
 
           refused = outcome_new ();
-          operation = vuc_device_region_write_async (device, 2, 0, data, WRITE_SIZE,
-                                                     OUTCOME (refused));
+          operation = vuc_device_region_write_full_async (device, 2, 0, data, WRITE_SIZE,
+                                                          VUC_ACCESS_MESSAGE_ONLY,
+                                                          OUTCOME (refused));
           outcome_process (refused, device);
           outcome_expect_error (refused, operation, VUC_ERROR_LIMIT,
                                 "bytes wait to be sent already, allowed are 4096");
           return n;
         }
-      vuc_device_region_write_async (device, 2, 0, data, WRITE_SIZE, count_success, n_good, NULL);
+      vuc_device_region_write_full_async (device, 2, 0, data, WRITE_SIZE, VUC_ACCESS_MESSAGE_ONLY,
+                                          count_success, n_good, NULL);
     }
   harness_fail ("%u writes were queued, and no limit came", N_WRITES - 1);
 }
@@ -326,7 +328,8 @@ what_finds_no_room_is_limited_as_well (void)
   script_wait_forever (server);
   device = connect_with (script_server_start (server), config);
   for (guint i = 0; i < 200; i++)
-    vuc_device_region_write_async (device, 2, 0, data, WRITE_SIZE, count_success, &n_good, NULL);
+    vuc_device_region_write_full_async (device, 2, 0, data, WRITE_SIZE, VUC_ACCESS_MESSAGE_ONLY,
+                                        count_success, &n_good, NULL);
   ck_assert_uint_gt (get_load (device).queued_bytes, 0);
   ck_assert_uint_lt (get_load (device).operations, N_WRITES);
   vuc_device_close (device);
@@ -349,7 +352,8 @@ a_blocking_call_waits_for_room (void)
   device = connect_with (script_server_start (server), config);
   n = fill_queue (device, data, &n_good);
   script_server_give_sign (server);
-  ck_assert (vuc_device_region_write (device, 2, 0, data, WRITE_SIZE, &error));
+  ck_assert (
+    vuc_device_region_write_full (device, 2, 0, data, WRITE_SIZE, VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_no_error (error);
   ck_assert_uint_eq (n_good, 0);
   process_all (device);
@@ -375,7 +379,8 @@ a_blocking_call_does_not_wait_for_room_for_ever (void)
   script_wait_forever (server);
   device = connect_with (script_server_start (server), config);
   fill_queue (device, data, &n_good);
-  ck_assert (!vuc_device_region_write (device, 2, 0, data, WRITE_SIZE, &error));
+  ck_assert (!vuc_device_region_write_full (device, 2, 0, data, WRITE_SIZE, VUC_ACCESS_MESSAGE_ONLY,
+                                            &error));
   ck_assert (error->domain == VUC_ERROR);
   ck_assert (error->code == VUC_ERROR_TIMED_OUT || error->code == VUC_ERROR_PROTOCOL);
   ck_assert_uint_lt (ms_since (start), 4000);

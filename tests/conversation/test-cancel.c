@@ -432,7 +432,8 @@ a_late_reply_goes_nowhere (gconstpointer data)
   script_sign_of_life (server);
   script_sign_of_life (server);
   device = connect_to (script_server_start (server));
-  operation = vuc_device_region_read_async (device, 2, 0, buffer, row->count, OUTCOME (outcome));
+  operation = vuc_device_region_read_full_async (device, 2, 0, buffer, row->count,
+                                                 VUC_ACCESS_MESSAGE_ONLY, OUTCOME (outcome));
   if (row->half > 0)
     ck_assert (wait_for_work (device, 5000));
   process_all (device);

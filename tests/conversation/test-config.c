@@ -233,9 +233,9 @@ the_message_function_sees_each_message (void)
   script_reply_error (server, EPERM);
 
   device = connect_with (script_server_start (server), config);
-  ck_assert (vuc_device_region_write (device, 0, 0, data, 4, &error));
+  ck_assert (vuc_device_region_write_full (device, 0, 0, data, 4, VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_no_error (error);
-  ck_assert (!vuc_device_region_read (device, 0, 0, data, 4, &error));
+  ck_assert (!vuc_device_region_read_full (device, 0, 0, data, 4, VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_REMOTE, "");
   vuc_device_unref (device);
   script_server_finish (server);

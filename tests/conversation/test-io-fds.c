@@ -374,7 +374,8 @@ the_demo_device_counts_kicks_of_its_eventfds (void)
   ck_assert_uint_eq (read_register (device, KICKS), 1 + 2 + 3 + 4 + 5 + 6);
   ck_assert_uint_eq (read_register (device, KICKS_BY_MESSAGE), 0);
 
-  ck_assert (vuc_device_region_write (device, VUC_PCI_BAR0_REGION, 0x800, "kick", 4, &error));
+  ck_assert (vuc_device_region_write_full (device, VUC_PCI_BAR0_REGION, 0x800, "kick", 4,
+                                           VUC_ACCESS_MESSAGE_ONLY, &error));
   assert_no_error (error);
   ck_assert_uint_eq (read_register (device, KICKS), 22);
   ck_assert_uint_eq (read_register (device, KICKS_BY_MESSAGE), 1);

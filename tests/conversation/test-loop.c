@@ -436,8 +436,9 @@ the_descriptor_is_readable_when_the_server_reads_again (void)
   for (guint i = 0; i < N; i++)
     {
       g_ptr_array_add (outcomes, outcome_new ());
-      operations[i] = vuc_device_region_write_async (device, 2, 0, data, 32768,
-                                                     OUTCOME (outcomes->pdata[i]));
+      operations[i] = vuc_device_region_write_full_async (device, 2, 0, data, 32768,
+                                                          VUC_ACCESS_MESSAGE_ONLY,
+                                                          OUTCOME (outcomes->pdata[i]));
     }
   process_all (device);
   vuc_device_get_load (device, &load);

@@ -149,7 +149,9 @@ access_in_this_way (const WayRow *way, VucDevice *device)
           outcome);
 
   outcome = outcome_new ();
-  finish (way, device, vuc_device_region_read_async (device, 1, 0, data, 65536, OUTCOME (outcome)),
+  finish (way, device,
+          vuc_device_region_read_full_async (device, 1, 0, data, 65536, VUC_ACCESS_MESSAGE_ONLY,
+                                             OUTCOME (outcome)),
           outcome);
   assert_bytes (data, 65536, "5a*65536");
 
@@ -254,7 +256,8 @@ one_receive_may_return_a_reply_and_the_next_with_descriptors (gconstpointer data
   fd = script_server_start (server);
   device = vuc_device_connect_fd (fd, NULL, NULL);
   ck_assert_ptr_nonnull (device);
-  operations[0] = vuc_device_region_read_async (device, 2, 0, bytes, row->count, OUTCOME (read));
+  operations[0] = vuc_device_region_read_full_async (device, 2, 0, bytes, row->count,
+                                                     VUC_ACCESS_MESSAGE_ONLY, OUTCOME (read));
   operations[1] = vuc_device_get_region_io_fds_async (device, 0, OUTCOME (asked));
   if (row->first > 0)
     {

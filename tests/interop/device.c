@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -39,6 +40,9 @@ typedef struct
   vfu_ctx_t *context;
   uint64_t registers[INTEROP_N_REGISTERS];
   uint8_t *memory;
+  int doorbell;
+  int shadow_doorbell;
+  uint8_t *shadow; /* a page */
   uint8_t *piece;
   dma_sg_t *entry;
 } Device;
@@ -112,6 +116,33 @@ write_register (Device *device, size_t i, uint64_t value)
     }
 }
 
+static uint64_t
+take_kicks (int fd)
+{
+  uint64_t count = 0;
+
+  return read (fd, &count, sizeof count) == (ssize_t) sizeof count ? count : 0;
+}
+
+static uint64_t
+read_register (Device *device, size_t i)
+{
+  uint32_t shadow;
+
+  switch (i)
+    {
+    case INTEROP_KICKS:
+      return take_kicks (device->doorbell);
+    case INTEROP_SHADOW_KICKS:
+      return take_kicks (device->shadow_doorbell);
+    case INTEROP_SHADOW:
+      memcpy (&shadow, device->shadow + INTEROP_SHADOW_OFFSET, sizeof shadow);
+      return shadow;
+    default:
+      return device->registers[i];
+    }
+}
+
 static ssize_t
 access_registers (vfu_ctx_t *context, char *data, size_t count, loff_t offset, bool is_write)
 {
@@ -126,7 +157,8 @@ access_registers (vfu_ctx_t *context, char *data, size_t count, loff_t offset, b
     }
   if (!is_write)
     {
-      memcpy (data, &device->registers[i], sizeof value);
+      value = read_register (device, i);
+      memcpy (data, &value, sizeof value);
       return (ssize_t) count;
     }
   memcpy (&value, data, sizeof value);
@@ -237,6 +269,35 @@ add_memory (Device *device)
 }
 
 static bool
+add_doorbell (Device *device)
+{
+  device->doorbell = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  return device->doorbell >= 0
+         && vfu_create_ioeventfd (device->context, VFU_PCI_DEV_BAR0_REGION_IDX, device->doorbell,
+                                  INTEROP_DOORBELL, sizeof (uint32_t), 0, 0, -1, 0)
+              == 0;
+}
+
+/* Not every build of the library can. */
+static bool
+add_shadow_doorbell (Device *device)
+{
+  size_t size = (size_t) sysconf (_SC_PAGESIZE);
+  int fd = memfd_create ("shadow", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+  device->shadow_doorbell = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0 || device->shadow_doorbell < 0 || ftruncate (fd, (off_t) size) != 0)
+    return false;
+  device->shadow = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (device->shadow == MAP_FAILED)
+    return false;
+  (void) vfu_create_ioeventfd (device->context, VFU_PCI_DEV_BAR0_REGION_IDX,
+                               device->shadow_doorbell, INTEROP_SHADOW_DOORBELL, sizeof (uint32_t),
+                               0, 0, fd, INTEROP_SHADOW_OFFSET);
+  return true;
+}
+
+static bool
 make_device (Device *device, const char *path, bool quiesces)
 {
   vfu_ctx_t *context = vfu_create_ctx (VFU_TRANS_SOCK, path, 0, device, VFU_DEV_TYPE_PCI);
@@ -259,6 +320,7 @@ make_device (Device *device, const char *path, bool quiesces)
                               access_registers, VFU_REGION_FLAG_RW | VFU_REGION_FLAG_MEM, NULL, 0,
                               -1, 0)
               == 0
+         && add_doorbell (device) && add_shadow_doorbell (device)
          && vfu_setup_device_reset_cb (context, on_reset) == 0
          && vfu_setup_device_dma (context, LIBVFIO_USER_MAX_DMA_REGIONS, on_map, on_unmap) == 0
          && vfu_realize_ctx (context) == 0;

@@ -27,8 +27,17 @@ enum
   INTEROP_RESETS,   /* how many there were */
   INTEROP_REGIONS,  /* of memory, as of now */
   INTEROP_QUIESCED, /* how often it was asked to be quiet */
+  INTEROP_KICKS,    /* of the doorbell, by its eventfd; reading it empties it */
+  INTEROP_SHADOW_KICKS,
+  INTEROP_SHADOW, /* what was written to that one last */
   INTEROP_N_REGISTERS
 };
+
+/* Doorbells of 4 bytes, in BAR0.  The second is there only if the library was made with shadow
+ * ioeventfds. */
+#define INTEROP_DOORBELL        0x800
+#define INTEROP_SHADOW_DOORBELL 0x810
+#define INTEROP_SHADOW_OFFSET   0x24 /* in its memory */
 
 /* What can be written to INTEROP_COPY. */
 #define INTEROP_COPY_DIRECTLY   1 /* through a mapping, or the file, where there is one */

@@ -115,9 +115,11 @@ what_is_written_is_read (void)
 
   SET_UP (&fixture, TRUE, NULL);
   fill (written, sizeof written);
-  vuc_device_region_write (fixture.device, VUC_PCI_BAR2_REGION, 0, written, sizeof written, &error);
+  vuc_device_region_write_full (fixture.device, VUC_PCI_BAR2_REGION, 0, written, sizeof written,
+                                VUC_ACCESS_MESSAGE_ONLY, &error);
   assert_no_error (error);
-  vuc_device_region_read (fixture.device, VUC_PCI_BAR2_REGION, 0, read, sizeof read, &error);
+  vuc_device_region_read_full (fixture.device, VUC_PCI_BAR2_REGION, 0, read, sizeof read,
+                               VUC_ACCESS_MESSAGE_ONLY, &error);
   assert_no_error (error);
   assert_same_bytes (read, sizeof read, written, sizeof written);
   tear_down (&fixture);
@@ -138,13 +140,110 @@ what_is_written_shows_in_mapped_memory (void)
   mapped = vuc_mapping_get_pointer (mapping, 0, sizeof written);
   ck_assert_ptr_nonnull (mapped);
   fill (written, sizeof written);
-  vuc_device_region_write (fixture.device, VUC_PCI_BAR2_REGION, 0, written, sizeof written, &error);
+  vuc_device_region_write_full (fixture.device, VUC_PCI_BAR2_REGION, 0, written, sizeof written,
+                                VUC_ACCESS_MESSAGE_ONLY, &error);
   assert_no_error (error);
   assert_same_bytes (mapped, sizeof written, written, sizeof written);
   tear_down (&fixture);
 }
 
 /* Its error replies have a payload, which nobody would read. */
+/* --- Doorbells --- */
+
+/* The entry at an offset of BAR0, or NULL. */
+static const VucIoFd *
+find_doorbell (VucDevice *device, guint64 offset)
+{
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+
+  vuc_device_get_region_io_fds (device, VUC_PCI_BAR0_REGION, &io_fds, &n_io_fds, &error);
+  assert_no_error (error);
+  for (gsize i = 0; i < n_io_fds; i++)
+    {
+      if (io_fds[i].offset == offset)
+        return &io_fds[i];
+    }
+  return NULL;
+}
+
+static void
+ring (VucDevice *device, guint64 offset, guint32 value, VucWay way)
+{
+  VucAccessCounters before, after;
+  g_autoptr (GError) error = NULL;
+
+  vuc_device_get_access_counters (device, &before);
+  vuc_device_region_write (device, VUC_PCI_BAR0_REGION, offset, &value, sizeof value, &error);
+  assert_no_error (error);
+  vuc_device_get_access_counters (device, &after);
+  ck_assert_uint_eq (after.parts[way], before.parts[way] + 1);
+}
+
+static void
+a_doorbell_is_kicked (void)
+{
+  Fixture fixture;
+  const VucIoFd *doorbell;
+
+  SET_UP (&fixture, TRUE, NULL);
+  doorbell = find_doorbell (fixture.device, INTEROP_DOORBELL);
+  ck_assert_ptr_nonnull (doorbell);
+  ck_assert_int_eq (doorbell->type, VUC_IO_FD_IOEVENTFD);
+  for (guint i = 0; i < 3; i++)
+    ring (fixture.device, INTEROP_DOORBELL, i, VUC_WAY_IOEVENTFD);
+  ck_assert_uint_eq (read_register (fixture.device, INTEROP_KICKS), 3);
+  tear_down (&fixture);
+}
+
+static void
+a_shadow_doorbell_is_stored_and_kicked (void)
+{
+  Fixture fixture;
+  const VucIoFd *doorbell;
+
+  SET_UP (&fixture, TRUE, NULL);
+  doorbell = find_doorbell (fixture.device, INTEROP_SHADOW_DOORBELL);
+  if (doorbell == NULL)
+    {
+      tear_down (&fixture);
+      harness_skip ("this libvfio-user was made without shadow ioeventfds");
+    }
+  ck_assert_int_eq (doorbell->type, VUC_IO_FD_SHADOW_IOEVENTFD);
+  ring (fixture.device, INTEROP_SHADOW_DOORBELL, 17, VUC_WAY_SHADOW);
+  ring (fixture.device, INTEROP_SHADOW_DOORBELL, 0x12345678, VUC_WAY_SHADOW);
+  ck_assert_uint_eq (read_register (fixture.device, INTEROP_SHADOW), 0x12345678);
+  ck_assert_uint_eq (read_register (fixture.device, INTEROP_SHADOW_KICKS), 2);
+  ck_assert_uint_eq (read_register (fixture.device, INTEROP_KICKS), 0);
+  tear_down (&fixture);
+}
+
+static void
+doorbells_of_a_new_device_are_kicked (void)
+{
+  Fixture fixture;
+  g_autoptr (GError) error = NULL;
+
+  SET_UP (&fixture, TRUE, NULL);
+  ck_assert_ptr_nonnull (find_doorbell (fixture.device, INTEROP_DOORBELL));
+  ring (fixture.device, INTEROP_DOORBELL, 1, VUC_WAY_IOEVENTFD);
+  device_process_kill (fixture.process);
+  vuc_device_close (fixture.device);
+  device_process_start (fixture.process, NULL);
+  vuc_device_reconnect (fixture.device, &error);
+  assert_no_error (error);
+  ring (fixture.device, INTEROP_DOORBELL, 1, VUC_WAY_IOEVENTFD);
+  ring (fixture.device, INTEROP_DOORBELL, 1, VUC_WAY_IOEVENTFD);
+  ck_assert_uint_eq (read_register (fixture.device, INTEROP_KICKS), 2);
+  if (find_doorbell (fixture.device, INTEROP_SHADOW_DOORBELL) != NULL)
+    {
+      ring (fixture.device, INTEROP_SHADOW_DOORBELL, 5, VUC_WAY_SHADOW);
+      ck_assert_uint_eq (read_register (fixture.device, INTEROP_SHADOW), 5);
+    }
+  tear_down (&fixture);
+}
+
 static void
 a_refused_access_does_not_lose_the_stream (void)
 {
@@ -399,6 +498,9 @@ static const HarnessCase cases[] = { HARNESS_CASE (what_the_device_has_is_unders
                                      HARNESS_CASE (what_is_written_is_read),
                                      HARNESS_CASE (what_is_written_shows_in_mapped_memory),
                                      HARNESS_CASE (a_refused_access_does_not_lose_the_stream),
+                                     HARNESS_CASE (a_doorbell_is_kicked),
+                                     HARNESS_CASE (a_shadow_doorbell_is_stored_and_kicked),
+                                     HARNESS_CASE (doorbells_of_a_new_device_are_kicked),
                                      HARNESS_ROWS (a_reset_clears_the_device, moods),
                                      HARNESS_ROWS (memory_is_copied_exactly, copies),
                                      HARNESS_CASE (a_reset_keeps_mappings),

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * An access to a region: part by part, each the fastest way that its region has (route.h).  Does not
+ * know where the routes come from, nor what was negotiated.  A task's step: on any thread, never on
+ * two at a time.
+ *
+ * Order: parts go one after the other, so a failure says how far it came, and servers that execute
+ * an access in parts see them in order.  Messages keep theirs by themselves, posted ones included.
+ * Any other way could overtake a posted write, so while one may not be executed yet it waits for a
+ * fence first: a command that the server answers behind it.
+ *
+ * Only an ioregionfd has something to wait for that no reply of the session tells of.  A blocking
+ * call waits for it in its step, which runs on its own thread with no role and no lock; an
+ * asynchronous one, whose steps must not wait, goes by message there.
+ */
+
+#include "access/access.h"
+
+#include "access/kick.h"
+#include "access/mapped-access.h"
+#include "base/limits.h"
+
+static void
+count_part (const VucAccessWish *wish, VucWay way)
+{
+  (void) g_atomic_pointer_add (&wish->traffic->counters[way], 1);
+}
+
+static VucPart
+find_part (const VucAccessWish *wish)
+{
+  return vuc_routes_find (wish->routes, wish->offset, wish->writes ? wish->data : NULL, wish->count,
+                          wish->flags);
+}
+
+/* --- What goes at once --- */
+
+static void
+access_mapped (const VucAccessWish *wish, const VucPart *part)
+{
+  guint8 *memory = part->stretch->memory + (wish->offset - part->stretch->offset);
+
+  if (wish->writes)
+    vuc_mapped_store (memory, wish->data, part->count);
+  else
+    vuc_mapped_load (memory, wish->data, part->count);
+}
+
+static void
+ring (const VucAccessWish *wish, const VucPart *part)
+{
+  const VucPoint *point = part->point;
+
+  if (point->shadow != NULL)
+    vuc_mapped_store (point->shadow, wish->data, part->count);
+  if (point->fd >= 0)
+    vuc_kick (point->fd, g_atomic_int_get (&point->may_block));
+}
+
+static void
+go_at_once (const VucAccessWish *wish, const VucPart *part)
+{
+  if (part->way == VUC_WAY_MAPPED)
+    access_mapped (wish, part);
+  else
+    ring (wish, part);
+  count_part (wish, part->way);
+}
+
+static gboolean
+post (const VucAccessWish *wish, const VucPart *part)
+{
+  VucRegionAccess access = { wish->offset, wish->region, (guint32) part->count };
+
+  if (!wish->posts || !wish->writes || (wish->flags & VUC_ACCESS_NO_POSTED) != 0
+      || part->count > VUC_LIMIT_POSTED_SIZE
+      || !vuc_posted_write (wish->traffic->posted, &access, wish->data))
+    return FALSE;
+  count_part (wish, VUC_WAY_POSTED);
+  return TRUE;
+}
+
+gboolean
+vuc_access_try (const VucAccessWish *wish)
+{
+  VucSession *session = wish->traffic->session;
+  VucPart part;
+
+  if (wish->count == 0 || !vuc_session_is_usable (session))
+    return FALSE;
+  part = find_part (wish);
+  if (part.count < wish->count || part.way == VUC_WAY_IOREGIONFD)
+    return FALSE;
+  if (part.way == VUC_WAY_MESSAGE)
+    return post (wish, &part);
+  if (vuc_session_has_unproven (session))
+    return FALSE;
+  go_at_once (wish, &part);
+  return TRUE;
+}
+
+/* --- A task --- */
+
+static gboolean
+go_by_ioregion (VucAccess *access, const VucPart *part, GError **error)
+{
+  const VucAccessWish *wish = &access->wish;
+  const VucStretch *stretch = part->stretch;
+  const VucPoint *point = part->point;
+  VucIoregion *ioregion = point != NULL ? point->ioregion : stretch->ioregion;
+  guint64 user_data = point != NULL ? point->user_data : stretch->user_data;
+  guint64 offset = wish->offset - (point != NULL ? point->offset : stretch->origin);
+  gboolean posted = point != NULL || stretch->posted; /* of size 0: they must be */
+  gboolean ok;
+
+  if (wish->writes)
+    ok = vuc_ioregion_write (ioregion, access->task.session, user_data, offset, wish->data,
+                             (guint) part->count, posted, access->task.deadline, error);
+  else
+    ok = vuc_ioregion_read (ioregion, access->task.session, user_data, offset, wish->data,
+                            (guint) part->count, access->task.deadline, error);
+  if (ok)
+    count_part (wish, VUC_WAY_IOREGIONFD);
+  return ok;
+}
+
+static void
+submit_message (VucAccess *access, const VucPart *part)
+{
+  const VucAccessWish *wish = &access->wish;
+  VucRegionAccess message = { wish->offset, wish->region,
+                              (guint32) MIN (part->count, access->chunk) };
+
+  count_part (wish, VUC_WAY_MESSAGE);
+  access->state = VUC_ACCESS_AWAITS_REPLY;
+  vuc_message_submit (&access->message, &access->task, &message, wish->data);
+}
+
+static void
+advance (VucAccess *access, gsize count)
+{
+  access->wish.offset += count;
+  access->wish.data += count;
+  access->wish.count -= count;
+}
+
+static VucTaskStatus
+raise_fence (VucAccess *access, GError **error)
+{
+  access->state = VUC_ACCESS_AWAITS_FENCE;
+  vuc_fence_init (&access->fence, &access->task);
+  return vuc_fence_step (&access->fence, error);
+}
+
+/* FALSE: the task has to be called again, or has failed (then error is set). */
+static gboolean
+settle_last_part (VucAccess *access, VucTaskStatus *status, GError **error)
+{
+  GError *failure = NULL;
+
+  switch (access->state)
+    {
+    case VUC_ACCESS_AWAITS_REPLY:
+      if (!vuc_message_finish (&access->message, &access->task, error))
+        return FALSE;
+      advance (access, access->message.access.count);
+      break;
+    case VUC_ACCESS_AWAITS_FENCE:
+      *status = vuc_fence_step (&access->fence, &failure);
+      if (*status == VUC_TASK_GOES_ON)
+        return FALSE;
+      vuc_fence_clear (&access->fence);
+      if (failure != NULL)
+        {
+          access->state = VUC_ACCESS_BEGINS;
+          g_propagate_error (error, failure);
+          return FALSE;
+        }
+      break;
+    default:
+      break;
+    }
+  access->state = VUC_ACCESS_BEGINS;
+  return TRUE;
+}
+
+static VucTaskStatus
+access_step (VucTask *task, GError **error)
+{
+  VucAccess *access = (VucAccess *) task;
+  VucTaskStatus status = VUC_TASK_ENDS;
+
+  if (!settle_last_part (access, &status, error))
+    return status;
+
+  while (access->wish.count > 0)
+    {
+      VucPart part = find_part (&access->wish);
+
+      if (part.way == VUC_WAY_MESSAGE || !vuc_session_is_usable (task->session))
+        {
+          if (!post (&access->wish, &part))
+            {
+              submit_message (access, &part);
+              return VUC_TASK_GOES_ON;
+            }
+        }
+      else if (vuc_session_has_unproven (task->session))
+        return raise_fence (access, error);
+      else if (part.way != VUC_WAY_IOREGIONFD)
+        go_at_once (&access->wish, &part);
+      else if (!go_by_ioregion (access, &part, error))
+        return VUC_TASK_ENDS;
+      advance (access, part.count);
+    }
+  return VUC_TASK_ENDS;
+}
+
+void
+vuc_access_init (VucAccess *access,
+                 const VucAccessWish *wish,
+                 gsize chunk,
+                 gboolean may_wait,
+                 gint64 deadline)
+{
+  vuc_task_init (&access->task, wish->traffic->session, access_step, deadline);
+  access->task.command = wish->writes ? VUC_COMMAND_REGION_WRITE : VUC_COMMAND_REGION_READ;
+  access->wish = *wish;
+  if (!may_wait)
+    access->wish.flags |= VUC_ACCESS_NO_IOREGIONFD;
+  access->chunk = chunk;
+  access->state = VUC_ACCESS_BEGINS;
+  vuc_message_init (&access->message);
+}
+
+void
+vuc_access_clear (gpointer data)
+{
+  VucAccess *access = data;
+
+  vuc_message_clear (&access->message);
+  if (access->state == VUC_ACCESS_AWAITS_FENCE)
+    vuc_fence_clear (&access->fence);
+}
