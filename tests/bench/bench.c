@@ -10,8 +10,8 @@
  *   BENCH <name> <ratio> <bound> ok|short <library ns> <bare ns> <placement>
  *
  * A bound of "-" is none: the line is only reported.  Some lines compare the library with itself:
- * threads-8 with one thread, devices-1000 with ten devices, dma-65535-maps with one mapping, polling with
- * sleeping; and heap-per-device has bytes in place of nanoseconds, of an idle device and of what it
+ * threads-8 with one thread, devices-1000 with ten devices, dma-65535-maps with one mapping, mapped-read
+ * with a message, routing with one entry, posted-multi with posted, polling with sleeping; and heap-per-device has bytes in place of nanoseconds, of an idle device and of what it
  * may take.  "skipped" instead of a verdict says
  * why in the end.
  *
@@ -58,6 +58,16 @@ static const Figure figures[] = {
     .setting = &with_many_regions },
   { "dma-65535-maps-write", many_dma_write_4k, bare_dma_write_4k, 500, .bound = 1.10,
     .setting = &with_many_regions },
+  { "mapped-read", mapped_read_4, message_read_4, 1000, .bound = 100, .at_least = TRUE,
+    .setting = &with_ways },
+  { "mapped-pointer", mapped_load, plain_load, 1000000, .bound = 1.05, .setting = &with_ways },
+  { "ioeventfd", kick_4, bare_kick, 5000, .bound = 1.30, .setting = &with_ways },
+  { "ioregionfd-read", ioregionfd_read_4, bare_ioregionfd_read_4, 1000, .bound = 1.15,
+    .setting = &with_ways },
+  { "routing", route_among_many, route_to_one, 5000, .bound = 1.20, .setting = &with_ways },
+  { "posted", post_4, bare_post_4, 200, .bound = 1.20, .setting = &with_posting },
+  { "posted-multi", post_4_together, post_4, 20000, .n_slices = 15, .bound = 3.0, .at_least = TRUE,
+    .setting = &with_posting },
   { "polling", polling_read_4, sleeping_read_4, 1000, .bound = 5.0, TRUE, TRUE,
     .setting = &with_polling },
 };

@@ -16,7 +16,9 @@ tests_bench_bench_SOURCES = \
   tests/bench/figures-dma.c \
   tests/bench/figures-loop.c \
   tests/bench/figures-polling.c \
+  tests/bench/figures-posted.c \
   tests/bench/figures-threads.c \
+  tests/bench/figures-ways.c \
   tests/bench/figures.h \
   tests/bench/flight.c \
   tests/bench/flight.h \
