@@ -29,6 +29,7 @@ unit_tests += tests/unit/test-dma-log
 unit_tests += tests/unit/test-error
 unit_tests += tests/unit/test-escape
 unit_tests += tests/unit/test-fd-set
+unit_tests += tests/unit/test-flush
 unit_tests += tests/unit/test-framer
 unit_tests += tests/unit/test-framer-streams
 unit_tests += tests/unit/test-guest-table
@@ -44,6 +45,8 @@ unit_tests += tests/unit/test-mapped-access
 unit_tests += tests/unit/test-mapped-area
 unit_tests += tests/unit/test-mappings
 unit_tests += tests/unit/test-pending
+unit_tests += tests/unit/test-posted
+unit_tests += tests/unit/test-posted-queue
 unit_tests += tests/unit/test-print
 unit_tests += tests/unit/test-range
 unit_tests += tests/unit/test-region-access
@@ -267,6 +270,13 @@ session_test_parts = \
   tests/unit/session-fixture.h
 tests_unit_test_ioregion_SOURCES = tests/unit/test-ioregion.c $(session_test_parts)
 tests_unit_test_ioregion_waiting_SOURCES = tests/unit/test-ioregion-waiting.c $(session_test_parts)
+tests_unit_test_flush_LDADD = tests/conversation/libconnect.la $(LDADD)
+posted_test_parts = \
+  $(session_test_parts) \
+  tests/unit/posted-fixture.c \
+  tests/unit/posted-fixture.h
+tests_unit_test_posted_SOURCES = tests/unit/test-posted.c $(posted_test_parts)
+tests_unit_test_posted_queue_SOURCES = tests/unit/test-posted-queue.c $(posted_test_parts)
 tests_unit_test_session_SOURCES = tests/unit/test-session.c $(session_test_parts)
 tests_unit_test_session_deadlines_SOURCES = \
   tests/unit/test-session-deadlines.c $(session_test_parts)
