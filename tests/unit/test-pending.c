@@ -53,6 +53,37 @@ what_was_never_given_out_stands_for_nothing (void)
   vuc_pending_clear (&pending);
 }
 
+/* As full as it can be, and then long enough that each id would have had its turn. */
+static void
+nobody_gets_the_id_of_posted_messages (void)
+{
+  VucPending pending;
+  g_autofree VucCall *calls = g_new (VucCall, VUC_LIMIT_PENDING);
+  VucCall late;
+
+  vuc_pending_init (&pending);
+  for (guint i = 0; i < VUC_LIMIT_ABANDONED; i++)
+    {
+      add_or_fail (&pending, &late, PLAIN);
+      vuc_pending_abandon (&pending, late.id);
+    }
+  for (guint i = 0; i < VUC_LIMIT_PENDING; i++)
+    add_or_fail (&pending, &calls[i], PLAIN);
+
+  for (guint i = 0; i < 2 * 65536; i++)
+    {
+      VucCall *call = &calls[i % VUC_LIMIT_PENDING];
+
+      if (call->id == VUC_PENDING_POSTED)
+        harness_fail ("call %u has it", i);
+      vuc_pending_remove (&pending, call->id);
+      *call = (VucCall){ .command = PLAIN };
+      if (!vuc_pending_add (&pending, call))
+        harness_fail ("call %u found no id", i);
+    }
+  vuc_pending_clear (&pending);
+}
+
 static void
 a_removed_id_stands_for_nothing_and_is_not_used_again_at_once (void)
 {
@@ -302,6 +333,7 @@ the_table_agrees_with_a_model (void)
 static const HarnessCase cases[] = {
   HARNESS_CASE (an_id_stands_for_its_call),
   HARNESS_CASE (what_was_never_given_out_stands_for_nothing),
+  HARNESS_CASE (nobody_gets_the_id_of_posted_messages),
   HARNESS_CASE (a_removed_id_stands_for_nothing_and_is_not_used_again_at_once),
   HARNESS_CASE (an_abandoned_id_is_taken_until_it_is_removed),
   HARNESS_CASE (there_is_a_limit_of_waiting_calls),
