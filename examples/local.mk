@@ -25,6 +25,8 @@ examples_demo_device_demo_device_SOURCES = \
   examples/demo-device/engine.h \
   examples/demo-device/interrupts.c \
   examples/demo-device/interrupts.h \
+  examples/demo-device/ioregions.c \
+  examples/demo-device/ioregions.h \
   examples/demo-device/listener.c \
   examples/demo-device/listener.h \
   examples/demo-device/main.c \
@@ -41,6 +43,8 @@ examples_demo_device_demo_device_SOURCES = \
   examples/demo-device/protocol.h \
   examples/demo-device/queries.c \
   examples/demo-device/queries.h \
+  examples/demo-device/region-access.c \
+  examples/demo-device/region-access.h \
   examples/demo-device/region.h \
   examples/demo-device/registers.c \
   examples/demo-device/registers.h \

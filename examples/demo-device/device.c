@@ -35,12 +35,13 @@ static const Shape shapes[DEVICE_N_SHAPES] = {
 
 /* The regions that are not here (BAR1, 3 and 5, ROM, VGA) have size 0. */
 static void
-init_regions (Device *device, const Shape *shape)
+init_regions (Device *device, const DeviceOptions *options)
 {
+  const Shape *shape = &shapes[options->shape];
   Region *regions = device->regions;
 
-  registers_init (&regions[VFIO_PCI_BAR0_REGION_INDEX], device->commands, device->engine,
-                  device->interrupts);
+  registers_init (&regions[VFIO_PCI_BAR0_REGION_INDEX], !options->no_ioregionfds, device->commands,
+                  device->engine, device->interrupts);
   areas_init (&regions[VFIO_PCI_BAR2_REGION_INDEX], shape->bar2_size);
   msix_table_init (&regions[VFIO_PCI_BAR4_REGION_INDEX], shape->msix_vectors);
   config_space_init (&regions[VFIO_PCI_CONFIG_REGION_INDEX], shape->bar2_size, shape->msix_vectors);
@@ -50,17 +51,17 @@ init_regions (Device *device, const Shape *shape)
 }
 
 Device *
-device_new (guint n_extra_regions, guint shape, guint max_dma_maps)
+device_new (const DeviceOptions *options)
 {
   Device *device = g_new0 (Device, 1);
 
   device->commands = server_commands_new ();
-  device->interrupts = interrupts_new (shapes[shape].msix_vectors);
-  device->dma = dma_table_new (max_dma_maps);
+  device->interrupts = interrupts_new (shapes[options->shape].msix_vectors);
+  device->dma = dma_table_new (options->max_dma_maps);
   device->engine = engine_new (device->dma, device->commands, device->interrupts);
-  device->n_regions = FIRST_EXTRA_REGION + n_extra_regions;
+  device->n_regions = FIRST_EXTRA_REGION + options->n_extra_regions;
   device->regions = g_new0 (Region, device->n_regions);
-  init_regions (device, &shapes[shape]);
+  init_regions (device, options);
   device_reset (device);
   return device;
 }
@@ -135,4 +136,7 @@ device_client_left (Device *device)
   interrupts_clear (device->interrupts);
   engine_stop (device->engine, ENOTCONN);
   dma_table_clear (device->dma);
+  for (guint i = 0; i < device->n_regions; i++)
+    if (device->regions[i].client_left != NULL)
+      device->regions[i].client_left (device->regions[i].state);
 }

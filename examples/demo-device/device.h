@@ -20,10 +20,18 @@ typedef struct
   Engine *engine;
 } Device;
 
-/* Beyond the ten regions that it always has, the device gets N_EXTRA_REGIONS small ones. SHAPE is
-   below DEVICE_N_SHAPES; each other than 0 differs in one thing that a client has to notice. */
 #define DEVICE_N_SHAPES 3
-Device *device_new (guint n_extra_regions, guint shape, guint max_dma_maps);
+
+/* A shape other than 0 differs in one thing that a client has to notice. */
+typedef struct
+{
+  guint n_extra_regions; /* small ones, beyond the ten that it always has */
+  guint shape;           /* below DEVICE_N_SHAPES */
+  guint max_dma_maps;
+  gboolean no_ioregionfds;
+} DeviceOptions;
+
+Device *device_new (const DeviceOptions *options);
 void device_free (Device *device);
 
 /* Both return 0 or an errno; DATA is COUNT bytes. */
@@ -37,6 +45,6 @@ int device_region_write (Device *device,
 /* Registers and memory are as at power-on again; interrupt eventfds and DMA windows stay. */
 void device_reset (Device *device);
 
-/* Forgets what the client lent (interrupt eventfds, DMA windows), so that a copy fails; the device's
-   state stays. */
+/* Forgets what the client lent (interrupt eventfds, DMA windows), so that a copy fails, and what it
+   was lent (ioregionfds); the device's state stays. */
 void device_client_left (Device *device);

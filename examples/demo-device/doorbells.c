@@ -42,7 +42,6 @@ static const struct
 
 struct _Doorbells
 {
-  IoFd io_fds[G_N_ELEMENTS (doorbells)];
   int eventfds[N_KICKS];
   int shadow_fd;
   guint8 *shadow; /* a mapping of shadow_fd */
@@ -66,7 +65,7 @@ make_shadow_memory (Doorbells *self)
 }
 
 Doorbells *
-doorbells_new (Region *region)
+doorbells_new (void)
 {
   Doorbells *self = g_new0 (Doorbells, 1);
 
@@ -77,21 +76,27 @@ doorbells_new (Region *region)
         die ("cannot make an eventfd");
     }
   make_shadow_memory (self);
-
-  for (guint i = 0; i < G_N_ELEMENTS (doorbells); i++)
-    self->io_fds[i] = (IoFd){
-      .offset = doorbells[i].offset,
-      .size = doorbells[i].size,
-      .type = doorbells[i].type,
-      .flags = doorbells[i].flags,
-      .datamatch = doorbells[i].datamatch,
-      .fd = self->eventfds[doorbells[i].kicks],
-      .shadow_fd = self->shadow_fd,
-      .shadow_offset = SHADOW_OFFSET,
-    };
-  region->io_fds = self->io_fds;
-  region->n_io_fds = G_N_ELEMENTS (self->io_fds);
   return self;
+}
+
+void
+doorbells_list (const Doorbells *self, GArray *io_fds)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (doorbells); i++)
+    {
+      const IoFd io_fd = {
+        .offset = doorbells[i].offset,
+        .size = doorbells[i].size,
+        .type = doorbells[i].type,
+        .flags = doorbells[i].flags,
+        .datamatch = doorbells[i].datamatch,
+        .fd = self->eventfds[doorbells[i].kicks],
+        .shadow_fd = self->shadow_fd,
+        .shadow_offset = SHADOW_OFFSET,
+      };
+
+      g_array_append_val (io_fds, io_fd);
+    }
 }
 
 void

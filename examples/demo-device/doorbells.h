@@ -32,10 +32,12 @@ typedef enum
 
 typedef struct _Doorbells Doorbells;
 
-/* Lists them in REGION too. */
-Doorbells *doorbells_new (Region *region);
+Doorbells *doorbells_new (void);
 void doorbells_free (Doorbells *doorbells);
 void doorbells_reset (Doorbells *doorbells);
+
+/* Lists them, as IoFd. */
+void doorbells_list (const Doorbells *doorbells, GArray *io_fds);
 
 /* A write that came as a message. Returns FALSE if no doorbell is meant by it. */
 gboolean doorbells_write (Doorbells *doorbells, guint64 offset, const guint8 *data, gsize count);

@@ -32,6 +32,7 @@ typedef struct
   int n_extra_regions;
   int shape;
   int max_dma_maps;
+  gboolean no_ioregionfds;
   ServerOptions server;
   gboolean version;
 } Options;
@@ -60,6 +61,12 @@ parse_options (Options *options, int *argc, char ***argv, GError **error)
       "Be another device: 1: BAR2 is twice as large; 2: an MSI-X vector less (default 0)", "N" },
     { "max-dma-maps", 0, 0, G_OPTION_ARG_INT, &options->max_dma_maps,
       "Let the client map N windows of memory at once (default 65535)", "N" },
+    { "no-ioregionfd", 0, 0, G_OPTION_ARG_NONE, &options->no_ioregionfds,
+      "Do not offer ioregionfds", NULL },
+    { "no-write-multiple", 0, 0, G_OPTION_ARG_NONE, &options->server.no_write_multiple,
+      "Do not agree to REGION_WRITE_MULTI", NULL },
+    { "reply-to-posted", 0, 0, G_OPTION_ARG_NONE, &options->server.reply_to_posted,
+      "Reply to writes that want no reply", NULL },
     { "no-twin-socket", 0, 0, G_OPTION_ARG_NONE, &options->server.no_twin_socket,
       "Send commands to the client on the main socket, even if it wants them on another", NULL },
     { "reset-delay", 0, 0, G_OPTION_ARG_INT, &options->server.reset_delay,
@@ -265,8 +272,12 @@ run (Program *program)
 
   allow_many_descriptors ();
   program->loop = g_main_loop_new (NULL, FALSE);
-  program->device = device_new (program->options.n_extra_regions, program->options.shape,
-                                program->options.max_dma_maps);
+  program->device = device_new (&(DeviceOptions){
+    .n_extra_regions = program->options.n_extra_regions,
+    .shape = program->options.shape,
+    .max_dma_maps = program->options.max_dma_maps,
+    .no_ioregionfds = program->options.no_ioregionfds,
+  });
 
   if (start (program, &error))
     g_main_loop_run (program->loop);

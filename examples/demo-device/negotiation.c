@@ -87,6 +87,7 @@ take_capabilities (const json_t *offered, Proposal *proposal)
     proposal->max_msg_fds = MIN (json_integer_value (max_msg_fds), G_MAXUINT32);
   if (max_data != NULL)
     proposal->max_data_xfer_size = json_integer_value (max_data);
+  proposal->write_multiple = json_is_true (json_object_get (offered, "write_multiple"));
   proposal->twin_socket = json_is_true (json_object_get (twin_socket, "supported"));
 }
 
@@ -161,6 +162,8 @@ negotiation_answer (const Proposal *proposal, guint max_dma_maps, int twin_socke
   json_object_set_new (limits, "max_dma_maps", json_integer (max_dma_maps));
   json_object_set_new (limits, "pgsizes", json_integer (PAGE_SIZE_4K));
   json_object_set_new (limits, "migration", json_pack ("{s: i}", "pgsize", PAGE_SIZE_4K));
+  if (proposal->write_multiple)
+    json_object_set_new (limits, "write_multiple", json_true ());
   if (twin_socket >= 0)
     json_object_set_new (limits, "twin_socket",
                          json_pack ("{s: b, s: i}", "supported", TRUE, "fd_index",

@@ -43,6 +43,7 @@ typedef enum
   COMMAND_DMA_READ = 11, /* these two are ours to send */
   COMMAND_DMA_WRITE = 12,
   COMMAND_DEVICE_RESET = 13,
+  COMMAND_REGION_WRITE_MULTI = 15, /* if that was agreed on */
   COMMAND_DEVICE_FEATURE = 16,
 } CommandNumber;
 
@@ -95,9 +96,11 @@ typedef struct
 } RegionIoFds; /* count entries follow in the reply */
 G_STATIC_ASSERT (sizeof (RegionIoFds) == 16);
 
-#define IO_FD_TYPE_IOEVENTFD 0
-#define IO_FD_TYPE_SHADOW    2
-#define IO_FD_FLAG_DATAMATCH (1u << 0)
+#define IO_FD_TYPE_IOEVENTFD     0
+#define IO_FD_TYPE_IOREGIONFD    1
+#define IO_FD_TYPE_SHADOW        2
+#define IO_FD_FLAG_DATAMATCH     (1u << 0) /* of an ioeventfd */
+#define IO_FD_FLAG_POSTED_WRITES (1u << 1) /* of an ioregionfd */
 
 typedef struct
 {
@@ -107,10 +110,35 @@ typedef struct
   guint32 type;
   guint32 flags;
   guint32 shadow_fd_index;
-  guint64 shadow_offset;
+  guint64 shadow_offset; /* of an ioregionfd: user_data */
   guint64 datamatch;
 } IoFdEntry;
 G_STATIC_ASSERT (sizeof (IoFdEntry) == 48);
+
+/* What travels on an ioregionfd. */
+#define IOREGION_READ              0
+#define IOREGION_WRITE             1
+#define IOREGION_SIZE_MASK         0xfu /* the exponent of the size, */
+#define IOREGION_MAX_SIZE_EXPONENT 3    /* up to 8 bytes */
+#define IOREGION_WANTS_RESPONSE    (1u << 4)
+
+typedef struct
+{
+  guint8 command;
+  guint8 info;
+  guint8 padding[6];
+  guint64 user_data;
+  guint64 offset; /* in the sub-region */
+  guint64 data;
+} IoregionCommand;
+G_STATIC_ASSERT (sizeof (IoregionCommand) == 32);
+
+typedef struct
+{
+  guint64 data;
+  guint8 padding[24];
+} IoregionResponse;
+G_STATIC_ASSERT (sizeof (IoregionResponse) == 32);
 
 typedef struct
 {
@@ -119,6 +147,21 @@ typedef struct
   guint32 count;
 } RegionAccess; /* data follows */
 G_STATIC_ASSERT (sizeof (RegionAccess) == 16);
+
+typedef struct
+{
+  guint64 count; /* of writes that follow; in the reply: that were executed */
+} WriteMulti;
+G_STATIC_ASSERT (sizeof (WriteMulti) == 8);
+
+typedef struct
+{
+  guint64 offset;
+  guint32 region;
+  guint32 count; /* of the bytes of data */
+  guint8 data[8];
+} SingleWrite;
+G_STATIC_ASSERT (sizeof (SingleWrite) == 24);
 
 #define DMA_FLAG_READ    (1u << 0)
 #define DMA_FLAG_WRITE   (1u << 1)

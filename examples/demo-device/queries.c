@@ -138,6 +138,8 @@ append_io_fd (Reply *reply, const IoFd *io_fd)
       entry.shadow_fd_index = reply_add_fd (reply, io_fd->shadow_fd);
       entry.shadow_offset = io_fd->shadow_offset;
     }
+  else if (io_fd->type == IO_FD_TYPE_IOREGIONFD)
+    entry.shadow_offset = io_fd->user_data;
   reply_append (reply, &entry, sizeof (entry));
 }
 

@@ -31,6 +31,7 @@ typedef struct
   int fd;
   int shadow_fd; /* IO_FD_TYPE_SHADOW only */
   guint64 shadow_offset;
+  guint64 user_data; /* IO_FD_TYPE_IOREGIONFD only */
 } IoFd;
 
 typedef struct
@@ -53,6 +54,7 @@ typedef struct
   int (*read) (gpointer state, guint64 offset, guint8 *data, gsize count);
   int (*write) (gpointer state, guint64 offset, const guint8 *data, gsize count);
   void (*reset) (gpointer state);
+  void (*client_left) (gpointer state);
   void (*free) (gpointer state);
   gpointer state;
 } Region;

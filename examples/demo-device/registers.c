@@ -17,12 +17,17 @@
 #include <string.h>
 
 #include "doorbells.h"
+#include "ioregions.h"
 #include "ping.h"
 
 typedef struct
 {
   guint8 image[REGISTERS_SIZE]; /* what a read sees */
+  GArray *io_fds;               /* of IoFd */
   Doorbells *doorbells;
+  Ioregions *ioregions;
+  guint32 n_message_reads; /* of what is theirs */
+  guint32 n_message_writes;
   Ping *ping;
   Engine *engine;         /* the device's */
   Interrupts *interrupts; /* likewise */
@@ -82,6 +87,7 @@ latch_error (Registers *self, guint64 offset, gsize size)
 static void
 refresh (Registers *self)
 {
+  IoregionCounts counts = ioregions_get_counts (self->ioregions);
   guint32 total = 0;
 
   doorbells_poll (self->doorbells);
@@ -95,6 +101,11 @@ refresh (Registers *self)
   put (self, REGISTER_KICKS_TOTAL, total);
   put (self, REGISTER_KICKS_BY_MESSAGE, doorbells_get_kicks_by_message (self->doorbells));
   put (self, REGISTER_SHADOW_VALUE, doorbells_get_shadow_value (self->doorbells));
+
+  put (self, REGISTER_IOREGION_READS, counts.n_reads);
+  put (self, REGISTER_IOREGION_WRITES, counts.n_writes);
+  put (self, REGISTER_MESSAGE_READS, self->n_message_reads);
+  put (self, REGISTER_MESSAGE_WRITES, self->n_message_writes);
 
   put (self, REGISTER_PING_DONE, ping_get_n_done (self->ping));
   put (self, REGISTER_PING_ERRNO, ping_get_errno (self->ping));
@@ -114,6 +125,9 @@ on_read (gpointer state, guint64 offset, guint8 *data, gsize count)
 {
   Registers *self = state;
 
+  ioregions_poll (self->ioregions);
+  if (offset < IOREGIONS_BASE + IOREGIONS_SIZE && offset + count > IOREGIONS_BASE)
+    self->n_message_reads++;
   refresh (self);
   memcpy (data, self->image + offset, count);
   return 0;
@@ -167,6 +181,17 @@ write_plain (Registers *self, guint64 offset, const guint8 *data, gsize count)
   return FALSE;
 }
 
+/* Returns FALSE if it is not inside the memories. */
+static gboolean
+write_memory (Registers *self, guint64 offset, const guint8 *data, gsize count)
+{
+  if (offset < IOREGIONS_BASE || offset + count > IOREGIONS_BASE + IOREGIONS_SIZE)
+    return FALSE;
+  memcpy (self->image + offset, data, count);
+  self->n_message_writes++;
+  return TRUE;
+}
+
 /* Returns 0 or an errno: EINVAL if there is no register at OFFSET that does something. */
 static int
 write_register (Registers *self, guint64 offset, guint32 value)
@@ -206,8 +231,9 @@ on_write (gpointer state, guint64 offset, const guint8 *data, gsize count)
   guint32 value;
   int error = EINVAL;
 
+  ioregions_poll (self->ioregions);
   if (doorbells_write (self->doorbells, offset, data, count)
-      || write_plain (self, offset, data, count))
+      || write_plain (self, offset, data, count) || write_memory (self, offset, data, count))
     return 0;
 
   if (count == sizeof (value))
@@ -225,13 +251,24 @@ on_reset (gpointer state)
 {
   Registers *self = state;
 
+  ioregions_poll (self->ioregions); /* what came before the reset must not come after it */
   memset (self->image, 0, sizeof (self->image));
   memcpy (self->image + REGISTER_IDENTITY, "VUCD", 4);
   put (self, REGISTER_VERSION, REGISTER_MAP_VERSION);
   doorbells_reset (self->doorbells);
+  ioregions_reset_counts (self->ioregions);
+  self->n_message_reads = self->n_message_writes = 0;
   ping_reset (self->ping);
   engine_reset (self->engine);
   interrupts_reset (self->interrupts);
+}
+
+static void
+on_client_left (gpointer state)
+{
+  Registers *self = state;
+
+  ioregions_client_left (self->ioregions);
 }
 
 static void
@@ -240,12 +277,18 @@ on_free (gpointer state)
   Registers *self = state;
 
   doorbells_free (self->doorbells);
+  ioregions_free (self->ioregions);
+  g_array_unref (self->io_fds);
   ping_free (self->ping);
   g_free (self);
 }
 
 void
-registers_init (Region *region, ServerCommands *commands, Engine *engine, Interrupts *interrupts)
+registers_init (Region *region,
+                gboolean has_ioregionfds,
+                ServerCommands *commands,
+                Engine *engine,
+                Interrupts *interrupts)
 {
   Registers *self = g_new0 (Registers, 1);
 
@@ -257,9 +300,19 @@ registers_init (Region *region, ServerCommands *commands, Engine *engine, Interr
     .read = on_read,
     .write = on_write,
     .reset = on_reset,
+    .client_left = on_client_left,
     .free = on_free,
     .state = self,
   };
-  self->doorbells = doorbells_new (region);
   self->ping = ping_new (commands);
+  self->doorbells = doorbells_new ();
+  self->ioregions = ioregions_new (self->image + IOREGIONS_BASE,
+                                   self->image + REGISTER_PING_ADDRESS, commands);
+
+  self->io_fds = g_array_new (FALSE, FALSE, sizeof (IoFd));
+  doorbells_list (self->doorbells, self->io_fds);
+  if (has_ioregionfds)
+    ioregions_list (self->ioregions, self->io_fds);
+  region->io_fds = (const IoFd *) (gconstpointer) self->io_fds->data;
+  region->n_io_fds = self->io_fds->len;
 }

@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * BAR0: the device's registers, and behind them the doorbells (doorbells.h).
+ * BAR0: the device's registers, and behind them the doorbells (doorbells.h) and the memories that
+ * can be reached by ioregionfds (ioregions.h).
  */
 
 #pragma once
@@ -27,6 +28,11 @@ typedef enum
   REGISTER_KICKS_BY_MESSAGE = 0x024, /* those of the total that were not made by eventfd */
   REGISTER_SHADOW_VALUE = 0x028,     /* last written to the shadow doorbell */
   REGISTER_KICKS = 0x030,            /* one register for each counter of doorbells.h */
+
+  REGISTER_IOREGION_READS = 0x050,  /* by ioregionfds */
+  REGISTER_IOREGION_WRITES = 0x054, /* likewise */
+  REGISTER_MESSAGE_READS = 0x058,   /* of the same memories, by messages */
+  REGISTER_MESSAGE_WRITES = 0x05c,  /* likewise */
 
   REGISTER_PING_ADDRESS = 0x080,     /* 64 bits; see ping.h */
   REGISTER_PING_COUNT = 0x088,       /* writing N sends N times DMA_READ */
@@ -61,7 +67,9 @@ typedef enum
 #define REGISTER_MAP_VERSION 0x00010000
 #define ERROR_LATCHED        1u
 
+/* Without HAS_IOREGIONFDS those memories can be reached by messages only. */
 void registers_init (Region *region,
+                     gboolean has_ioregionfds,
                      ServerCommands *commands,
                      Engine *engine,
                      Interrupts *interrupts);

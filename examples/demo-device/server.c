@@ -21,6 +21,7 @@
 #include "connection.h"
 #include "negotiation.h"
 #include "queries.h"
+#include "region-access.h"
 
 /* So that a client that sends without a pause cannot keep us from noticing a signal. */
 #define MESSAGES_PER_WAKEUP 64
@@ -57,6 +58,7 @@ struct _Server
   GQueue held; /* of Message: what came on the main socket behind it */
 
   gboolean negotiated;
+  gboolean write_multiple; /* that was agreed on */
   guint32 client_max_msg_fds;
   GError *fatal; /* why the client is thrown out once its reply is sent */
 
@@ -68,6 +70,9 @@ struct _Server
 /* A handler returns 0, with the reply's payload filled in, or ANSWER_LATER, the same, or an errno. */
 typedef int (*CommandHandler) (Server *server, Message *message, Reply *reply);
 
+/* The same for an access to a region. */
+typedef int (*CommandAccess) (Device *device, const Message *message, Reply *reply);
+
 /* The same for what only asks something about the device. */
 typedef int (*CommandQuery) (const Device *device, const guint8 *payload, Reply *reply);
 
@@ -77,8 +82,9 @@ typedef struct
   gsize min_payload;
   gsize max_payload;
   guint max_fds;
-  CommandHandler handle; /* this, */
-  CommandQuery query;    /* or this */
+  CommandHandler handle; /* one of these */
+  CommandAccess access;
+  CommandQuery query;
 } Command;
 
 /* Where our commands go out. */
@@ -167,10 +173,13 @@ on_version (Server *server, Message *message, Reply *reply)
 
   if (proposal.twin_socket && proposal.max_msg_fds > 0 && !server->options->no_twin_socket)
     open_twin (server);
+  if (server->options->no_write_multiple)
+    proposal.write_multiple = FALSE;
   negotiation_answer (&proposal, dma_table_get_max (server->device->dma), server->twin_to_send,
                       reply);
 
   server->negotiated = TRUE;
+  server->write_multiple = proposal.write_multiple;
   server->client_max_msg_fds = proposal.max_msg_fds;
   server_commands_attach (server->device->commands, carrier (server)->connection,
                           MIN (proposal.max_data_xfer_size, MAX_DATA_XFER_SIZE), on_command_queued,
@@ -182,34 +191,6 @@ static int
 on_device_set_irqs (Server *server, Message *message, Reply *reply G_GNUC_UNUSED)
 {
   return interrupts_set (server->device->interrupts, message);
-}
-
-static int
-on_region_read (Server *server, Message *message, Reply *reply)
-{
-  RegionAccess access;
-
-  memcpy (&access, message->payload, sizeof (access));
-  if (access.count > MAX_DATA_XFER_SIZE)
-    return EINVAL;
-
-  reply_append (reply, &access, sizeof (access));
-  return device_region_read (server->device, access.region, access.offset,
-                             reply_extend (reply, access.count), access.count);
-}
-
-static int
-on_region_write (Server *server, Message *message, Reply *reply)
-{
-  RegionAccess access;
-
-  memcpy (&access, message->payload, sizeof (access));
-  if (access.count != message->payload_size - sizeof (access))
-    return EINVAL;
-
-  reply_append (reply, &access, sizeof (access));
-  return device_region_write (server->device, access.region, access.offset,
-                              message->payload + sizeof (access), access.count);
 }
 
 static int
@@ -317,11 +298,15 @@ static const Command commands[] = {
   },
   [COMMAND_REGION_READ] = {
     "REGION_READ", EXACTLY (sizeof (RegionAccess)),
-    .handle = on_region_read,
+    .access = region_read,
   },
   [COMMAND_REGION_WRITE] = {
     "REGION_WRITE", sizeof (RegionAccess), sizeof (RegionAccess) + MAX_DATA_XFER_SIZE,
-    .handle = on_region_write,
+    .access = region_write,
+  },
+  [COMMAND_REGION_WRITE_MULTI] = {
+    "REGION_WRITE_MULTI", sizeof (WriteMulti), MAX_MESSAGE_SIZE,
+    .access = region_write_multi,
   },
   [COMMAND_DEVICE_RESET] = {
     "DEVICE_RESET", EXACTLY (0),
@@ -355,14 +340,19 @@ execute (Server *server, const Command *command, Message *message, Reply *reply)
                    command->name, message->header.command);
       return EINVAL;
     }
-  if (command == &unknown_command)
+  if (command == &unknown_command
+      || (command->access == region_write_multi && !server->write_multiple))
     return ENOTSUP;
   if (message->payload_size < command->min_payload || message->payload_size > command->max_payload
       || message->n_fds > command->max_fds)
     return EINVAL;
 
-  error = command->query != NULL ? command->query (server->device, message->payload, reply)
-                                 : command->handle (server, message, reply);
+  if (command->query != NULL)
+    error = command->query (server->device, message->payload, reply);
+  else if (command->access != NULL)
+    error = command->access (server->device, message, reply);
+  else
+    error = command->handle (server, message, reply);
   if (error == 0 && reply->n_fds > server->client_max_msg_fds)
     return EMFILE;
   return error;
@@ -386,6 +376,15 @@ log_reply (const Message *message)
               message->header.flags & HEADER_ERROR ? g_strerror (message->header.error) : "done");
 }
 
+static gboolean
+wants_reply (const Server *server, const Command *command, const Message *message)
+{
+  gboolean is_write = command->access == region_write || command->access == region_write_multi;
+
+  return !(message->header.flags & HEADER_NO_REPLY)
+         || (is_write && server->options->reply_to_posted);
+}
+
 static void
 handle_command (Server *server, Message *message)
 {
@@ -403,7 +402,7 @@ handle_command (Server *server, Message *message)
       return;
     }
   server->n_commands++;
-  if (!(header->flags & HEADER_NO_REPLY))
+  if (wants_reply (server, command, message))
     connection_queue_reply (connection, header, result);
 }
 

@@ -20,8 +20,10 @@ typedef struct
 {
   gboolean verbose; /* every command is a line on standard error */
   gboolean no_twin_socket;
-  int reset_delay; /* milliseconds, for which nothing but the twin socket is served */
-  int drop_after;  /* commands; 0: never */
+  gboolean no_write_multiple;
+  gboolean reply_to_posted; /* writes that want no reply get one */
+  int reset_delay;          /* milliseconds, for which nothing but the twin socket is served */
+  int drop_after;           /* commands; 0: never */
 } ServerOptions;
 
 /* Takes the connected SOCKET over; DEVICE and OPTIONS must outlive the server. */

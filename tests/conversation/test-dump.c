@@ -105,13 +105,16 @@ static const char *const demo_lines[] = {
   "*\n"
   "00000100\n",
   "IO descriptors\n"
-  "  BAR0          6\n"
+  "  BAR0          9\n"
   "      0x800-0x803 ioeventfd\n"
   "      0x804-0x807 ioeventfd\n"
   "      0x808-0x80b ioeventfd, datamatch 0x1\n"
   "      0x808-0x80b ioeventfd, datamatch 0x2\n"
   "      0x810 ioeventfd, any size\n"
-  "      0x820-0x823 shadow ioeventfd, stored at 0x40 of its memory\n",
+  "      0x820-0x823 shadow ioeventfd, stored at 0x40 of its memory\n"
+  "      0x900-0x93f ioregionfd, user data 0xaaaaaaaa0000000a\n"
+  "      0x940-0x97f ioregionfd, user data 0xbbbbbbbb0000000b\n"
+  "      0x980-0x9bf ioregionfd, posted-writes, user data 0xcccccccc0000000c\n",
 };
 
 static void
@@ -249,8 +252,10 @@ the_same_can_be_had_as_json (void)
                     "Vector table: BAR=4 offset=00000000");
   ck_assert_int_eq (json_integer_value (find (document, "regions/2/areas/0/size")), 0x2000);
   ck_assert_str_eq (json_string_value (find (document, "regions/9/type")), "0x80001234");
-  ck_assert_uint_eq (json_array_size (find (document, "regions/0/io_fds")), 6);
+  ck_assert_uint_eq (json_array_size (find (document, "regions/0/io_fds")), 9);
   ck_assert_str_eq (json_string_value (find (document, "regions/0/io_fds/3/datamatch")), "0x2");
+  ck_assert_str_eq (json_string_value (find (document, "regions/0/io_fds/8/user_data")),
+                    "0xcccccccc0000000c");
   ck_assert_int_eq (json_integer_value (find (document, "interrupts/2/count")), 16);
   ck_assert_uint_eq (strlen (json_string_value (find (document, "dumps/0/data"))), 2 * 4);
   ck_assert_ptr_null (find (document, "errors"));

@@ -362,6 +362,12 @@ the_demo_device_counts_kicks_of_its_eventfds (void)
     { .flags = VUC_IO_FD_DATAMATCH, .offset = 0x808, .size = 4, .datamatch = 2, .shadow_fd = -1 },
     { .offset = 0x810, .shadow_fd = -1 },
     { .type = VUC_IO_FD_SHADOW_IOEVENTFD, .offset = 0x820, .size = 4, .shadow_offset = 0x40 },
+    { .type = VUC_IO_FD_IOREGIONFD, .offset = 0x900, .size = 0x40,
+      .user_data = 0xaaaaaaaa0000000a, .shadow_fd = -1 },
+    { .type = VUC_IO_FD_IOREGIONFD, .offset = 0x940, .size = 0x40,
+      .user_data = 0xbbbbbbbb0000000b, .shadow_fd = -1 },
+    { .type = VUC_IO_FD_IOREGIONFD, .flags = VUC_IO_FD_POSTED_WRITES, .offset = 0x980,
+      .size = 0x40, .user_data = 0xcccccccc0000000c, .shadow_fd = -1 },
   };
   const VucIoFd *io_fds = get_io_fds (device, G_N_ELEMENTS (expected));
 
@@ -369,8 +375,11 @@ the_demo_device_counts_kicks_of_its_eventfds (void)
     {
       harness_context ("entry %u", i);
       expect_entry (&io_fds[i], &expected[i]);
-      ck_assert_int_eq (eventfd_write (io_fds[i].fd, i + 1), 0);
+      if (expected[i].type != VUC_IO_FD_IOREGIONFD)
+        ck_assert_int_eq (eventfd_write (io_fds[i].fd, i + 1), 0);
     }
+  ck_assert_int_eq (io_fds[6].fd, io_fds[7].fd);
+  ck_assert_int_ne (io_fds[6].fd, io_fds[8].fd);
   ck_assert_uint_eq (read_register (device, KICKS), 1 + 2 + 3 + 4 + 5 + 6);
   ck_assert_uint_eq (read_register (device, KICKS_BY_MESSAGE), 0);
 

@@ -309,7 +309,7 @@ all_who_ask_for_IO_descriptors_get_the_same (void)
   for (guint i = 0; i < N_THREADS; i++)
     {
       ck_assert (askers[i].ok);
-      ck_assert_uint_eq (askers[i].n_io_fds, 6);
+      ck_assert_uint_eq (askers[i].n_io_fds, 9);
       ck_assert_ptr_eq (askers[i].io_fds, askers[0].io_fds);
     }
   vuc_device_close (device);

@@ -260,7 +260,7 @@ converse (const char *path, GError **error)
 
   ck_assert (memcmp (identity, "VUCD", 4) == 0);
   ck_assert_uint_eq (vuc_device_get_info (device)->num_regions, 10);
-  ck_assert_uint_eq (n_io_fds, 6);
+  ck_assert_uint_eq (n_io_fds, 9);
   mapping = vuc_device_map_region (device, VUC_PCI_BAR2_REGION, error);
   if (mapping == NULL || !interrupt (device, error) || !let_it_copy (device, guest, error))
     return FALSE;
