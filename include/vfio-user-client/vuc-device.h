@@ -115,15 +115,15 @@ VUC_API VucDeviceState vuc_device_get_state (VucDevice *device);
  * vuc_config_set_reset_on_reconnect() says so, and gives the server the DMA regions and the eventfds
  * of interrupts that it had.  The handle and all that it handed out stay valid:
  * information does not change, and descriptors keep their numbers, with the server's new files
- * behind them; vuc_device_get_generation() tells that they were renewed.  Mappings made
- * before still show the old files.
+ * behind them; vuc_device_get_generation() tells that they were renewed.  What is mapped of
+ * regions shows the new files, at the same addresses.
  *
  * Only one thread connects a device at a time.
  *
  * Errors: as for vuc_device_connect(); %VUC_ERROR_INVALID_ARGUMENT: the device is connected, or
  * being connected; %VUC_ERROR_NOT_SUPPORTED: it was made from a descriptor, and there is no
  * function to supply another; %VUC_ERROR_REJECTED: the device has another shape now, the message
- * lists how it differs.
+ * lists how it differs; or what is mapped is not safe to map any more.
  *
  * Returns: whether the device is connected again.  Any thread.  Since 0.1.
  */

@@ -30,10 +30,19 @@ typedef struct
  *
  * Maps all areas of a region that can be mapped, readable and writable as the region's flags say.
  * First it is checked that offsets and sizes fit this host's pages, and that each file is as large
- * as it must be and cannot shrink (see vuc_config_set_allow_unsealed_files()).
+ * as it must be and cannot shrink (see vuc_config_set_allow_unsealed_files()).  A region has one
+ * mapping: while somebody has a reference, the next call returns another one to the same.
+ *
+ * When the server is lost each area becomes, at the same address and at the moment at which the loss
+ * is noticed, memory that reads all ones, as a device that is gone does.  It can be written where the
+ * region can, but nobody sees that, and it is forgotten.  When the device is connected again the
+ * server's new file is there, after the same checks; a server whose file does not pass them is
+ * refused.  So pointers and a hypervisor's memory slots stay valid.  A device that the caller closes,
+ * or gives the last reference to back, leaves its areas as they are.
  *
  * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region), %VUC_ERROR_NOT_SUPPORTED (nothing in it can
- * be mapped), %VUC_ERROR_REJECTED (an area is not safe to map).
+ * be mapped), %VUC_ERROR_REJECTED (an area is not safe to map, or all of them are larger than
+ * 512 GiB), %VUC_ERROR_DISCONNECTED (it is not mapped yet, and the device is not connected).
  *
  * Returns: (transfer full): the mapping, or %NULL with @error set.  Any thread.  Since 0.1.
  */

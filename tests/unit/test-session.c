@@ -9,11 +9,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <vfio-user-client/vuc-error.h>
 
 #include "harness/harness.h"
 #include "harness/script-server.h"
+#include "session/session-private.h"
 #include "unit/session-fixture.h"
 
 /* A command whose reply has 4 to 16 bytes, and up to 8 of data: see Query. */
@@ -324,6 +327,65 @@ what_a_server_said_before_it_hung_up_is_still_read (void)
   script_server_finish (server);
 }
 
+typedef struct
+{
+  VucSession *session;
+  guint n;
+  gboolean is_up; /* when it was told */
+  gboolean is_locked;
+} Deaths;
+
+static void
+note_death (gpointer data)
+{
+  Deaths *deaths = data;
+
+  deaths->n++;
+  deaths->is_up = deaths->session->up;
+  deaths->is_locked = !g_mutex_trylock (&deaths->session->lock);
+}
+
+/* Each connection of it, whether somebody else had it yet or not, before a call can fail of it. */
+static void
+a_death_is_told_once_with_the_lock_held (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(GError) error = NULL;
+  Deaths deaths = { .n = 0 };
+  VucTask connector;
+  int pair[2];
+
+  script_expect_command (server, RESET, "");
+  script_close (server);
+  deaths.session = session_open_raw (script_server_start (server),
+                                     &(VucSessionOptions){ .max_msg_fds = SESSION_MAX_FDS,
+                                                           .timeout_ms = LONG,
+                                                           .died = note_death,
+                                                           .died_data = &deaths });
+  ck_assert_uint_eq (deaths.n, 0);
+  ck_assert (!reset (deaths.session, LONG, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "the server closed the connection");
+  ck_assert_uint_eq (deaths.n, 1);
+  ck_assert (!deaths.is_up);
+  ck_assert (deaths.is_locked);
+  vuc_session_end (deaths.session, error);
+  ck_assert_uint_eq (deaths.n, 1);
+
+  /* An attempt that opens a socket has a connection that can end. */
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  vuc_task_init (&connector, deaths.session, NULL, G_MAXINT64);
+  ck_assert (vuc_session_begin_connecting (deaths.session, &connector, NULL));
+  vuc_session_connect_failed (deaths.session, error);
+  ck_assert_uint_eq (deaths.n, 1);
+  ck_assert (vuc_session_begin_connecting (deaths.session, &connector, NULL));
+  ck_assert (vuc_session_open (deaths.session, pair[0], FALSE, NULL));
+  vuc_session_connect_failed (deaths.session, error);
+  ck_assert_uint_eq (deaths.n, 2);
+  vuc_session_free (deaths.session);
+  close (pair[1]);
+  script_server_finish (server);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_CASE (a_command_is_its_header_and_its_payload),
   HARNESS_ROWS (a_reply_fills_the_buffers_as_far_as_it_goes, good_replies),
@@ -333,6 +395,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (descriptors_that_do_not_belong_end_the_session, bad_descriptors),
   HARNESS_ROWS (a_server_that_hangs_up_ends_the_session, ends),
   HARNESS_CASE (what_a_server_said_before_it_hung_up_is_still_read),
+  HARNESS_CASE (a_death_is_told_once_with_the_lock_held),
   HARNESS_END
 };
 
