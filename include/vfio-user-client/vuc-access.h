@@ -37,12 +37,13 @@ G_BEGIN_DECLS
  * @posted_messages: how many messages the posted writes went in; REGION_WRITE_MULTI takes many at
  *   once
  *
- * Counted for as long as there is the device.  More members may be added at the end.  Since 0.1.
+ * Counted for as long as there is the device.  What is reserved is set to zero.  Since 0.1.
  */
 typedef struct
 {
   guint64 parts[VUC_N_WAYS];
   guint64 posted_messages;
+  guint64 reserved[8];
 } VucAccessCounters;
 
 /**

@@ -276,6 +276,7 @@ vuc_device_get_access_counters (VucDevice *device, VucAccessCounters *counters)
   g_return_if_fail (device != NULL);
   g_return_if_fail (counters != NULL);
 
+  *counters = (VucAccessCounters){ .posted_messages = 0 };
   for (guint way = 0; way < VUC_N_WAYS; way++)
     counters->parts[way] = (gsize) g_atomic_pointer_get (&device->traffic.counters[way]);
   counters->posted_messages = vuc_posted_get_n_messages (device->traffic.posted);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conversation/connect.h"
+#include "conversation/guest.h"
 #include "conversation/outcome.h"
 #include "harness/demo.h"
 #include "harness/harness.h"
@@ -29,6 +30,14 @@
 /* Areas of BAR2. */
 #define AREA     0x2000
 #define AREA_END 0x4000
+
+/* Memories behind ioregionfds: A and B share one, writes to C want no response. */
+#define IOREGION_A      0x900
+#define IOREGION_B      0x940
+#define IOREGION_C      0x980
+#define IOREGION_READS  0x050
+#define IOREGION_WRITES 0x054
+#define PING_ADDRESS    0x080
 
 typedef struct
 {
@@ -74,12 +83,8 @@ ask_for_io_fds (Fixture *fixture)
 
 /* So many parts have taken each way since the last time. */
 static void
-expect_ways (Fixture *fixture, guint mapped, guint ioeventfd, guint shadow, guint message)
+expect_parts (Fixture *fixture, const guint expected[VUC_N_WAYS])
 {
-  const guint expected[VUC_N_WAYS] = { [VUC_WAY_MAPPED] = mapped,
-                                       [VUC_WAY_IOEVENTFD] = ioeventfd,
-                                       [VUC_WAY_SHADOW] = shadow,
-                                       [VUC_WAY_MESSAGE] = message };
   VucAccessCounters now;
 
   vuc_device_get_access_counters (fixture->device, &now);
@@ -89,6 +94,22 @@ expect_ways (Fixture *fixture, guint mapped, guint ioeventfd, guint shadow, guin
       ck_assert_uint_eq (now.parts[way] - fixture->before.parts[way], expected[way]);
     }
   fixture->before = now;
+}
+
+static void
+expect_ways (Fixture *fixture, guint mapped, guint ioeventfd, guint shadow, guint message)
+{
+  expect_parts (fixture, (guint[VUC_N_WAYS]){ [VUC_WAY_MAPPED] = mapped,
+                                              [VUC_WAY_IOEVENTFD] = ioeventfd,
+                                              [VUC_WAY_SHADOW] = shadow,
+                                              [VUC_WAY_MESSAGE] = message });
+}
+
+static void
+expect_ioregion (Fixture *fixture, guint ioregionfd, guint message)
+{
+  expect_parts (fixture, (guint[VUC_N_WAYS]){
+                           [VUC_WAY_IOREGIONFD] = ioregionfd, [VUC_WAY_MESSAGE] = message });
 }
 
 static void
@@ -325,6 +346,144 @@ a_doorbell_may_be_rung_by_message (void)
   finish (&fixture);
 }
 
+/* ---- ioregionfds ---- */
+
+static const Access by_ioregion[] = {
+  { "1", 1, IOREGION_A + 3 },
+  { "2", 2, IOREGION_A + 6 },
+  { "4", 4, IOREGION_A + 12 },
+  { "8", 8, IOREGION_A + 16 },
+  { "4, not aligned", 4, IOREGION_A + 1 },
+  { "what shares the descriptor", 4, IOREGION_B + 8 },
+  { "what is posted", 4, IOREGION_C + 8 },
+};
+
+static void
+an_ioregionfd_is_read_and_written (gconstpointer row)
+{
+  const Access *access = row;
+  const guint8 data[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+  guint8 back[8] = { 0 };
+  Fixture fixture = start ();
+
+  ask_for_io_fds (&fixture);
+  write_with (&fixture, BAR0, access->offset, data, access->count, VUC_ACCESS_ANY);
+  read_with (&fixture, BAR0, access->offset, back, access->count, VUC_ACCESS_ANY);
+  ck_assert_mem_eq (back, data, access->count);
+  expect_ioregion (&fixture, 2, 0);
+
+  memset (back, 0, sizeof back);
+  read_with (&fixture, BAR0, access->offset, back, access->count, VUC_ACCESS_NO_IOREGIONFD);
+  ck_assert_mem_eq (back, data, access->count);
+  expect_ioregion (&fixture, 0, 1);
+  ck_assert_uint_eq (get_register (&fixture, IOREGION_READS), 1);
+  ck_assert_uint_eq (get_register (&fixture, IOREGION_WRITES), 1);
+  finish (&fixture);
+}
+
+static void
+what_straddles_ioregionfds_is_split (void)
+{
+  guint8 data[0xc0], back[0xc0] = { 0 };
+  Fixture fixture = start ();
+
+  ask_for_io_fds (&fixture);
+  for (gsize i = 0; i < sizeof data; i++)
+    data[i] = (guint8) (i + 1);
+  write_with (&fixture, BAR0, IOREGION_A, data, sizeof data, VUC_ACCESS_ANY);
+  expect_ioregion (&fixture, 24, 0);
+  read_with (&fixture, BAR0, IOREGION_A, back, sizeof back, VUC_ACCESS_MESSAGE_ONLY);
+  ck_assert_mem_eq (back, data, sizeof data);
+  expect_ioregion (&fixture, 0, 1);
+
+  /* 4 bytes before A by message, which read as zeros; then 3 of A as 2 and 1. */
+  read_with (&fixture, BAR0, IOREGION_A - 4, back, 7, VUC_ACCESS_ANY);
+  expect_ioregion (&fixture, 2, 1);
+  ck_assert_mem_eq (back, ((guint8[]){ 0, 0, 0, 0, 1, 2, 3 }), 7);
+  finish (&fixture);
+}
+
+static void
+asynchronous_accesses_go_by_message_instead (void)
+{
+  guint32 value = 0;
+  Fixture fixture = start ();
+  g_autoptr (GError) error = NULL;
+  VucOperation operation;
+
+  ask_for_io_fds (&fixture);
+  write_with (&fixture, BAR0, IOREGION_A, "abcd", 4, VUC_ACCESS_ANY);
+  operation = vuc_device_region_read_async (fixture.device, BAR0, IOREGION_A, &value, 4, NULL, NULL,
+                                            NULL);
+  ck_assert (vuc_device_wait (fixture.device, operation, &error));
+  assert_no_error (error);
+  ck_assert_mem_eq (&value, "abcd", 4);
+  expect_ioregion (&fixture, 1, 1);
+  finish (&fixture);
+}
+
+/* The device wants guest memory before it responds, and this is the only thread. */
+static void
+a_device_that_asks_before_it_responds_is_answered (void)
+{
+  g_autoptr (Guest) guest = guest_new (GUEST_BY_CALLBACK, 0x10000, 0x2000);
+  const guint64 address = 0x10008;
+  guint64 value = 0;
+  Fixture fixture = start ();
+
+  guest_fill (guest, 1);
+  ask_for_io_fds (&fixture);
+  guest_map (guest, fixture.device);
+  write_with (&fixture, BAR0, PING_ADDRESS, &address, sizeof address, VUC_ACCESS_ANY);
+  read_with (&fixture, BAR0, IOREGION_A + 0x38, &value, sizeof value, VUC_ACCESS_ANY);
+  ck_assert_mem_eq (&value, guest->memory + 8, sizeof value);
+  ck_assert_uint_eq (guest->n_reads, 1);
+  finish (&fixture);
+}
+
+/* ---- Another server ---- */
+
+static void
+all_ways_lead_to_the_new_device (void)
+{
+  g_autoptr (DemoDevice) demo = demo_device_new ();
+  g_autoptr (GError) error = NULL;
+  const guint32 kick = 5;
+  guint32 value = 0;
+  Fixture fixture = { .demo = demo };
+
+  fixture.device = vuc_device_connect (demo_device_listen (demo), NULL, &error);
+  assert_no_error (error);
+  ask_for_io_fds (&fixture);
+  write_with (&fixture, BAR2, AREA, "abcd", 4, VUC_ACCESS_ANY);
+  write_with (&fixture, BAR0, IOREGION_A, "abcd", 4, VUC_ACCESS_ANY);
+  write_with (&fixture, BAR0, DOORBELL_SHADOW, "abcd", 4, VUC_ACCESS_ANY);
+
+  vuc_device_close (fixture.device);
+  demo_device_stop (demo);
+  demo_device_listen (demo);
+  ck_assert (vuc_device_reconnect (fixture.device, &error));
+  assert_no_error (error);
+  vuc_device_get_access_counters (fixture.device, &fixture.before);
+
+  read_with (&fixture, BAR2, AREA, &value, 4, VUC_ACCESS_ANY);
+  ck_assert_uint_eq (value, 0xb2b20000 + AREA);
+  expect_ways (&fixture, 1, 0, 0, 0);
+  read_with (&fixture, BAR0, IOREGION_A, &value, 4, VUC_ACCESS_ANY);
+  ck_assert_uint_eq (value, 0);
+  expect_ioregion (&fixture, 1, 0);
+  write_with (&fixture, BAR0, DOORBELL_SHADOW, "efgh", 4, VUC_ACCESS_ANY);
+  write_with (&fixture, BAR0, DOORBELL, &kick, 4, VUC_ACCESS_ANY);
+  expect_ways (&fixture, 0, 1, 1, 0);
+  value = get_register (&fixture, SHADOW_VALUE);
+  ck_assert_mem_eq (&value, "efgh", 4);
+  ck_assert_uint_eq (get_register (&fixture, KICKS), 2);
+  ck_assert_uint_eq (get_register (&fixture, KICKS_BY_MESSAGE), 0);
+
+  vuc_device_unref (fixture.device);
+  demo_device_stop (demo);
+}
+
 /* ---- Asynchronous ones ---- */
 
 static void
@@ -385,6 +544,12 @@ static const HarnessCase cases[] = { HARNESS_ROWS (an_area_is_loaded_and_stored,
                                      HARNESS_CASE (a_doorbell_of_any_size_takes_each_width),
                                      HARNESS_CASE (a_shadow_is_stored_then_kicked),
                                      HARNESS_CASE (a_doorbell_may_be_rung_by_message),
+                                     HARNESS_ROWS (an_ioregionfd_is_read_and_written, by_ioregion),
+                                     HARNESS_CASE (what_straddles_ioregionfds_is_split),
+                                     HARNESS_CASE (asynchronous_accesses_go_by_message_instead),
+                                     HARNESS_CASE (
+                                       a_device_that_asks_before_it_responds_is_answered),
+                                     HARNESS_CASE (all_ways_lead_to_the_new_device),
                                      HARNESS_CASE (asynchronous_accesses_take_the_same_ways),
                                      HARNESS_CASE (one_that_is_complete_at_once_is_told_later),
                                      HARNESS_END };
