@@ -16,7 +16,6 @@
 
 #include <string.h>
 
-#include "base/limits.h"
 #include "session/posting.h"
 #include "wire/region-write-multi.h"
 

@@ -11,8 +11,13 @@
 
 #include <glib.h>
 
+#include "base/limits.h"
 #include "session/session.h"
 #include "wire/region-access.h"
+
+/* The longest payload of one message. */
+#define VUC_POSTED_MAX_PAYLOAD                                                                     \
+  (VUC_REGION_WRITE_MULTI_SIZE + VUC_LIMIT_POSTED_MERGED * VUC_REGION_WRITE_MULTI_ENTRY)
 
 typedef struct _VucPosted VucPosted;
 

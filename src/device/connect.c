@@ -219,7 +219,11 @@ use_version (Connect *connect, GError **error)
     }
 
   keep_agreement (&connect->shape.info, &agreed);
-  vuc_posted_set_multiple (connect->device->traffic.posted, agreed.write_multiple);
+
+  /* A server that takes little data at a time may not take the longest of these, either. */
+  vuc_posted_set_multiple (connect->device->traffic.posted,
+                           agreed.write_multiple
+                             && agreed.max_data_xfer_size >= VUC_POSTED_MAX_PAYLOAD);
   vuc_fd_set_clear (&connect->fds);
   vuc_session_set_negotiated (connect->device->session, max_message (&agreed), twin);
   return TRUE;
