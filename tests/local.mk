@@ -38,6 +38,8 @@ unit_tests += tests/unit/test-guest-table
 unit_tests += tests/unit/test-header
 unit_tests += tests/unit/test-io-fd-kind
 unit_tests += tests/unit/test-ioregion
+unit_tests += tests/unit/test-ioregion-end
+unit_tests += tests/unit/test-ioregion-faults
 unit_tests += tests/unit/test-ioregion-waiting
 unit_tests += tests/unit/test-ioregion-wire
 unit_tests += tests/unit/test-irq-info
@@ -275,7 +277,13 @@ session_test_parts = \
   tests/unit/peer.h \
   tests/unit/session-fixture.c \
   tests/unit/session-fixture.h
-tests_unit_test_ioregion_SOURCES = tests/unit/test-ioregion.c $(session_test_parts)
+ioregion_test_parts = \
+  $(session_test_parts) \
+  tests/unit/ioregion-fixture.c \
+  tests/unit/ioregion-fixture.h
+tests_unit_test_ioregion_SOURCES = tests/unit/test-ioregion.c $(ioregion_test_parts)
+tests_unit_test_ioregion_end_SOURCES = tests/unit/test-ioregion-end.c $(ioregion_test_parts)
+tests_unit_test_ioregion_faults_SOURCES = tests/unit/test-ioregion-faults.c $(ioregion_test_parts)
 tests_unit_test_ioregion_waiting_SOURCES = tests/unit/test-ioregion-waiting.c $(session_test_parts)
 tests_unit_test_flush_LDADD = tests/conversation/libconnect.la $(LDADD)
 posted_test_parts = \
@@ -333,6 +341,7 @@ CLEANFILES += test-suite-threads.log
 
 # The library's system calls come to the test first.
 tests_unit_test_ioregion_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
+tests_unit_test_ioregion_faults_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_waiting_LDFLAGS = -Wl,--wrap=ppoll
 tests_fault_test_system_calls_LDFLAGS = \
   -Wl,--wrap=connect,--wrap=sendmsg,--wrap=recvmsg,--wrap=ppoll
