@@ -66,6 +66,7 @@ unit_tests += tests/unit/test-session-deadlines
 unit_tests += tests/unit/test-session-replaced
 unit_tests += tests/unit/test-session-revoke
 unit_tests += tests/unit/test-session-sending
+unit_tests += tests/unit/test-session-serve
 unit_tests += tests/unit/test-session-server-commands
 unit_tests += tests/unit/test-session-service
 unit_tests += tests/unit/test-session-spin
@@ -298,6 +299,7 @@ tests_unit_test_session_deadlines_SOURCES = \
   tests/unit/test-session-deadlines.c $(session_test_parts)
 tests_unit_test_session_revoke_SOURCES = tests/unit/test-session-revoke.c $(session_test_parts)
 tests_unit_test_session_sending_SOURCES = tests/unit/test-session-sending.c $(session_test_parts)
+tests_unit_test_session_serve_SOURCES = tests/unit/test-session-serve.c $(session_test_parts)
 tests_unit_test_session_server_commands_SOURCES = \
   tests/unit/test-session-server-commands.c $(session_test_parts)
 tests_unit_test_session_replaced_SOURCES = \

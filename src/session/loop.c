@@ -9,9 +9,10 @@
  * Who serves does the same but for delivering, while waiting for something else than a reply (an
  * ioregionfd's response) that the server may not give before its own command is answered.  What is to
  * be delivered stays in the queue, so the loop must hear of it, although the look took the wake-up
- * that was for the loop: it is written again.  Nothing else can get lost by a look that does not
- * deliver: all but the queue of what has ended is dealt with here, or found again by
- * vuc_watch_end_look_locked().  So the set stays readable for as long as nobody delivers, and who
+ * that was for the loop: it is written again.  What ends meanwhile wakes the loop at once, as it does
+ * while a blocking caller reads (n_processing is for who delivers).  Nothing else can get lost by a
+ * look that does not deliver: all but the queue of what has ended is dealt with here, or found again
+ * by vuc_watch_end_look_locked().  So the set stays readable for as long as nobody delivers, and who
  * serves must not poll it again at once, where serving came to nothing.
  */
 
@@ -71,7 +72,6 @@ look_at_everything_locked (VucSession *session)
 {
   gboolean came = FALSE;
 
-  session->n_processing++;
   vuc_watch_look_locked (session);
   vuc_task_look_at_clock_locked (session, g_get_monotonic_time ());
   if (session->up && !session->has_reader)
@@ -79,8 +79,6 @@ look_at_everything_locked (VucSession *session)
   if (session->lane.blocked || session->outbox.head != NULL)
     vuc_outbox_flush_locked (session);
   vuc_task_run_ready_locked (session);
-  session->n_processing--;
-  vuc_watch_end_look_locked (session);
   return came;
 }
 
@@ -91,7 +89,10 @@ vuc_session_process (VucSession *session)
     return;
 
   g_mutex_lock (&session->lock);
+  session->n_processing++;
   (void) look_at_everything_locked (session);
+  session->n_processing--;
+  vuc_watch_end_look_locked (session);
   g_mutex_unlock (&session->lock);
 
   vuc_session_deliver (session);
@@ -133,6 +134,7 @@ vuc_session_serve (VucSession *session)
   /* What comes now is awaited. */
   vuc_watch_hurry_locked (session);
   came = look_at_everything_locked (session);
+  vuc_watch_end_look_locked (session);
   if (session->finished.head != NULL || session->ready.head != NULL)
     vuc_watch_offer_locked (session);
   after = get_progress_locked (session);

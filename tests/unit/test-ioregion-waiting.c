@@ -315,32 +315,6 @@ outcomes_stay_for_the_loop_which_hears_of_them (void)
 }
 
 static void
-serving_finds_no_work_left_but_what_is_to_be_told (void)
-{
-  Fixture fixture = begin ();
-  guint n_told = 0;
-
-  ck_assert (!has_work (fixture.session));
-  ck_assert (!vuc_session_serve (fixture.session));
-  ck_assert (!has_work (fixture.session));
-
-  start_task (fixture.session, &n_told);
-  ck_assert (has_work (fixture.session));
-  for (int i = 0; i < 3; i++)
-    {
-      ck_assert (!vuc_session_serve (fixture.session));
-      ck_assert (has_work (fixture.session));
-    }
-  ck_assert_uint_eq (n_told, 0);
-  vuc_session_process (fixture.session);
-  ck_assert_uint_eq (n_told, 1);
-  ck_assert (!has_work (fixture.session));
-  ck_assert (!vuc_session_serve (fixture.session));
-  ck_assert (!has_work (fixture.session));
-  finish (&fixture);
-}
-
-static void
 nothing_spins_while_the_loop_has_something_to_do (void)
 {
   Fixture fixture = begin ();
@@ -582,7 +556,6 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (many_commands_of_the_server_may_come_first),
   HARNESS_CASE (a_lost_connection_ends_it),
   HARNESS_CASE (outcomes_stay_for_the_loop_which_hears_of_them),
-  HARNESS_CASE (serving_finds_no_work_left_but_what_is_to_be_told),
   HARNESS_CASE (nothing_spins_while_the_loop_has_something_to_do),
   HARNESS_CASE (a_loop_on_another_thread_tells_all_of_them),
   HARNESS_CASE (threads_that_share_a_descriptor_take_turns),
