@@ -164,7 +164,8 @@ VUC_API gboolean vuc_device_set_region_posting (VucDevice *device,
  * vuc_device_flush:
  *
  * Waits until the device has executed all posted writes.  If none can be outstanding nothing is
- * asked of the server.
+ * asked of the server.  What was posted on a connection that was lost since then may have been lost
+ * with it, which is no error here: see vuc_device_get_generation().
  *
  * Errors: %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED.
  *

@@ -59,14 +59,20 @@ ring (const VucAccessWish *wish, const VucPart *part)
     vuc_kick (point->fd, g_atomic_int_get (&point->may_block));
 }
 
-static void
-go_at_once (const VucAccessWish *wish, const VucPart *part)
+/* FALSE if the connection, which was this one before, has gone meanwhile: then it was memory that
+ * stands in for the device's, or an eventfd that nobody reads.  So it is done again, and fails as any
+ * access does; or reaches the device that has come back. */
+static gboolean
+go_at_once (const VucAccessWish *wish, const VucPart *part, gint link)
 {
   if (part->way == VUC_WAY_MAPPED)
     access_mapped (wish, part);
   else
     ring (wish, part);
+  if (vuc_session_get_usable_link (wish->traffic->session) != link)
+    return FALSE;
   count_part (wish, part->way);
+  return TRUE;
 }
 
 static gboolean
@@ -86,9 +92,10 @@ gboolean
 vuc_access_try (const VucAccessWish *wish)
 {
   VucSession *session = wish->traffic->session;
+  gint link = vuc_session_get_usable_link (session);
   VucPart part;
 
-  if (wish->count == 0 || !vuc_session_is_usable (session))
+  if (wish->count == 0 || link == 0)
     return FALSE;
   part = find_part (wish);
   if (part.count < wish->count || part.way == VUC_WAY_IOREGIONFD)
@@ -97,8 +104,7 @@ vuc_access_try (const VucAccessWish *wish)
     return post (wish, &part);
   if (vuc_session_has_unproven (session))
     return FALSE;
-  go_at_once (wish, &part);
-  return TRUE;
+  return go_at_once (wish, &part, link);
 }
 
 /* --- A task --- */
@@ -197,9 +203,10 @@ access_step (VucTask *task, GError **error)
 
   while (access->wish.count > 0)
     {
+      gint link = vuc_session_get_usable_link (task->session);
       VucPart part = find_part (&access->wish);
 
-      if (part.way == VUC_WAY_MESSAGE || !vuc_session_is_usable (task->session))
+      if (part.way == VUC_WAY_MESSAGE || link == 0)
         {
           if (!post (&access->wish, &part))
             {
@@ -209,10 +216,13 @@ access_step (VucTask *task, GError **error)
         }
       else if (vuc_session_has_unproven (task->session))
         return raise_fence (access, error);
-      else if (part.way != VUC_WAY_IOREGIONFD)
-        go_at_once (&access->wish, &part);
-      else if (!go_by_ioregion (access, &part, error))
-        return VUC_TASK_ENDS;
+      else if (part.way == VUC_WAY_IOREGIONFD)
+        {
+          if (!go_by_ioregion (access, &part, error))
+            return VUC_TASK_ENDS;
+        }
+      else if (!go_at_once (&access->wish, &part, link))
+        continue;
       advance (access, part.count);
     }
   return VUC_TASK_ENDS;

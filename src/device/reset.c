@@ -49,6 +49,7 @@ prepare (Reset *reset, VucDevice *device, GError **error)
 
   vuc_task_init (&reset->task, device->session, reset_step, vuc_device_long_deadline (device));
   vuc_call_init (&reset->call, VUC_COMMAND_DEVICE_RESET);
+  reset->call.is_unproven = TRUE;
   reset->task.command = VUC_COMMAND_DEVICE_RESET;
   reset->asked = FALSE;
   return TRUE;

@@ -198,7 +198,7 @@ vuc_session_connected (VucSession *session, VucCallback told, GError **error)
   if (ok)
     {
       g_clear_error (&session->cause);
-      g_atomic_int_set (&session->usable, TRUE);
+      g_atomic_int_set (&session->usable_link, 1 + (gint) (session->link_number % G_MAXINT));
       session->was_connected = TRUE;
       session->connector = NULL;
       vuc_task_give_notice_locked (session, told, NULL);
@@ -294,10 +294,10 @@ vuc_session_is_up (VucSession *session, guint64 link_number)
   return is_up;
 }
 
-gboolean
-vuc_session_is_usable (VucSession *session)
+gint
+vuc_session_get_usable_link (VucSession *session)
 {
-  return g_atomic_int_get (&session->usable);
+  return g_atomic_int_get (&session->usable_link);
 }
 
 void
@@ -353,6 +353,7 @@ vuc_session_die_locked (VucSession *session, GError *cause)
   session->up = FALSE;
   session->down = cause;
   session->lane.current = NULL;
+  g_atomic_int_set (&session->usable_link, 0); /* before anything is done about it */
   if (session->options.died != NULL)
     session->options.died (session->options.died_data);
 
@@ -367,7 +368,6 @@ vuc_session_die_locked (VucSession *session, GError *cause)
   complete_all_locked (session, cause);
   if (session->cause == NULL)
     {
-      g_atomic_int_set (&session->usable, FALSE);
       /* Behind the tasks that this has made due. */
       session->cause = g_error_copy (cause);
       vuc_task_give_notice_locked (session, session->options.lost, cause);

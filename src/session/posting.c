@@ -55,7 +55,7 @@ note_posted_locked (VucSession *session, VucCall *call)
 void
 vuc_posting_note_unproven_locked (VucSession *session, guint64 order)
 {
-  session->last_posted = order - 1;
+  session->last_posted = MAX (session->last_posted, order - 1);
   g_atomic_int_set (&session->unproven, 1);
 }
 

@@ -77,7 +77,7 @@ struct _VucSession
   VucSessionOptions options;
 
   /* Atomic. */
-  gint usable; /* cause is NULL */
+  gint usable_link; /* which connection everybody may use; 0: none */
 
   GMutex lock; /* guards everything below */
 
@@ -389,7 +389,7 @@ void vuc_outbox_clear_locked (VucSession *session);
 
 /* --- posting.c --- */
 
-/* The call with this order, the latest one, may not be executed while others are begun. */
+/* The call with this order may not be executed yet when others are begun. */
 void vuc_posting_note_unproven_locked (VucSession *session, guint64 order);
 
 /* There is a reply to the call with this order: the server has executed all that was sent before. */

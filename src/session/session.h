@@ -127,8 +127,9 @@ gboolean vuc_session_has_unproven (VucSession *session);
 /* Whether this connection, of which commands know the number (VucTask), still works. */
 gboolean vuc_session_is_up (VucSession *session, guint64 link_number);
 
-/* Whether everybody may use the connection; takes no lock, so it may not be so any more. */
-gboolean vuc_session_is_usable (VucSession *session);
+/* Which connection everybody may use: another number for each; 0 if there is none.  Takes no lock: what
+ * was done between two calls that return the same was done while it was up. */
+gint vuc_session_get_usable_link (VucSession *session);
 
 /* --- The loop (watch.c, loop.c) --- */
 

@@ -217,6 +217,7 @@ forget_call_locked (VucSession *session, VucCall *call)
   if (session->lane.current == call)
     vuc_inbox_forget_locked (session);
   vuc_pending_abandon (&session->pending, call->id);
+  vuc_posting_note_unproven_locked (session, call->order);
 }
 
 static GError *

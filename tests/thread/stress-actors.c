@@ -98,6 +98,20 @@ start_with_callback (Actor *actor, OpKind kind)
 
 /* ---- Accesses ---- */
 
+/* A posted write that no lost connection can have taken along was executed. */
+static void
+prove (Actor *actor, Access *access, guint64 generation)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (choose (actor, 2) == 0)
+    return;
+  if (vuc_device_flush (actor->device, &error))
+    access->may_be_posted = vuc_device_get_generation (actor->device) != generation;
+  else
+    (void) judge (actor, g_steal_pointer (&error), 0);
+}
+
 static void
 run_access (Actor *actor)
 {
@@ -105,6 +119,7 @@ run_access (Actor *actor)
   Slot *slot = take_slot (actor);
   GError *error = NULL;
   Access access;
+  guint64 generation;
   gboolean ok;
 
   if (slot == NULL)
@@ -113,12 +128,15 @@ run_access (Actor *actor)
       return;
     }
   access_prepare (&access, memory, slot, &actor->random);
+  generation = vuc_device_get_generation (actor->device);
   if (access.write)
-    ok = vuc_device_region_write (actor->device, memory->region, access.offset, access.data,
-                                  access.size, &error);
+    ok = vuc_device_region_write_full (actor->device, memory->region, access.offset, access.data,
+                                       access.size, access.flags, &error);
   else
-    ok = vuc_device_region_read (actor->device, memory->region, access.offset, access.data,
-                                 access.size, &error);
+    ok = vuc_device_region_read_full (actor->device, memory->region, access.offset, access.data,
+                                      access.size, access.flags, &error);
+  if (ok && access.may_be_posted)
+    prove (actor, &access, generation);
   if (ok != (error == NULL))
     stress_fail (actor->stress, "an access returned %d and an error all the same", ok);
   ok = judge (actor, error, 0);

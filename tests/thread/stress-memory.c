@@ -129,6 +129,14 @@ choose_size (guint64 *random, gsize limit)
   return MIN (size, limit);
 }
 
+/* Each way has its turn. */
+static const VucAccessFlags ways[] = {
+  VUC_ACCESS_ANY,
+  VUC_ACCESS_NO_MAPPED,
+  VUC_ACCESS_NO_POSTED,
+  VUC_ACCESS_MESSAGE_ONLY,
+};
+
 void
 access_prepare (Access *access, StressMemory *memory, Slot *slot, guint64 *random)
 {
@@ -142,6 +150,11 @@ access_prepare (Access *access, StressMemory *memory, Slot *slot, guint64 *rando
   if (!access->write)
     limit = (gsize) MIN (memory->offset + memory->size - access->offset, MAX_READ);
   access->size = choose_size (random, limit);
+
+  access->flags = ways[stress_random (random, G_N_ELEMENTS (ways))];
+  access->may_be_posted = access->write && access->size <= 8
+                          && (access->flags & VUC_ACCESS_NO_POSTED) == 0
+                          && g_atomic_int_get (&memory->is_posted_to);
 
   access->block = g_malloc (access->size + 2 * GUARD);
   access->data = access->block + GUARD;
@@ -197,6 +210,7 @@ access_conclude (Access *access, gboolean ok)
     memset (slot->known, 0, slot->size);
   else if (access->write)
     {
+      ok = ok && !access->may_be_posted;
       if (ok)
         memcpy (slot->content + begin, access->data, access->size);
       memset (slot->known + begin, ok, access->size);

@@ -24,6 +24,7 @@
 #define THREAD_STRESS_MEMORY_H
 
 #include <glib.h>
+#include <vfio-user-client/vuc-types.h>
 
 G_BEGIN_DECLS
 
@@ -38,6 +39,8 @@ typedef struct
 
   /* Whoever upsets the memory counts before and after; while both are equal nobody does.  Atomic. */
   gint upsets_begun, upsets_done;
+
+  gint is_posted_to; /* atomic: by short writes that do not say otherwise */
 
   GMutex lock;
   GQueue graves; /* lock: of buffers that are over */
@@ -63,6 +66,8 @@ typedef struct
   guint8 *data;
   guint8 *block;   /* the data between two guards */
   gboolean buried; /* its content is known to be dead */
+  VucAccessFlags flags;
+  gboolean may_be_posted; /* then nobody knows whether it was written, unless that is proven */
 } Access;
 
 void stress_memory_init (StressMemory *memory, guint32 region, guint64 offset, gsize size);

@@ -228,10 +228,12 @@ call (Op *op, VucDevice *device, VucCallback callback)
     {
     case OP_ACCESS:
       if (access->write)
-        return vuc_device_region_write_async (device, access->memory->region, access->offset,
-                                              access->data, access->size, callback, op, on_destroy);
-      return vuc_device_region_read_async (device, access->memory->region, access->offset,
-                                           access->data, access->size, callback, op, on_destroy);
+        return vuc_device_region_write_full_async (device, access->memory->region, access->offset,
+                                                   access->data, access->size, access->flags,
+                                                   callback, op, on_destroy);
+      return vuc_device_region_read_full_async (device, access->memory->region, access->offset,
+                                                access->data, access->size, access->flags,
+                                                callback, op, on_destroy);
     case OP_RESET:
       stress_memory_upset_begin (&op->stress->memory);
       return vuc_device_reset_async (device, callback, op, on_destroy);

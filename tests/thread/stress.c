@@ -79,8 +79,8 @@ on_message (const VucMessageEvent *event G_GNUC_UNUSED, gpointer data)
   if (g_atomic_int_add (&stress->traced, 1) % 64 != 0 || device == NULL
       || actor_get_current () == NULL)
     return;
-  if (vuc_device_region_read (device, stress->memory.region, stress->memory.offset, &byte, 1,
-                              &error)
+  if (vuc_device_region_read_full (device, stress->memory.region, stress->memory.offset, &byte, 1,
+                                   VUC_ACCESS_MESSAGE_ONLY, &error)
       || (error->code != VUC_ERROR_INVALID_ARGUMENT && error->code != VUC_ERROR_DISCONNECTED))
     stress_fail (stress, "a read inside a message function: %s",
                  error != NULL ? error->message : "works");
@@ -114,6 +114,8 @@ stress_make_config (Stress *stress, guint64 *random)
                              scenario->timeout_ms > 0 ? scenario->timeout_ms : FAR_TIMEOUT_MS);
   vuc_config_set_event_func (config, on_event, stress, NULL);
   vuc_config_set_twin_socket (config, !(scenario->flags & STRESS_NO_TWIN));
+  g_atomic_int_set (&stress->memory.is_posted_to, stress_random (random, 2) == 0);
+  vuc_config_set_posted_writes (config, g_atomic_int_get (&stress->memory.is_posted_to));
   if (stress_random (random, 2) == 0)
     vuc_config_set_poll_us (config, 1 + stress_random (random, 1000));
   if (scenario->flags & STRESS_TRACE)
