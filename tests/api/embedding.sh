@@ -188,11 +188,12 @@ is "embed-epoll reads with many reads under way" \
 exit status 0" \
   "$said"
 
-# vCPU threads and an I/O thread.
+# vCPU threads and an I/O thread. So many writes that each of the threads had the processor, even on a
+# machine that is busy.
 
 : >"$tmp/device"
 start embed-vcpu
-until_has "$tmp/device" REGION_WRITE 1000
+until_has "$tmp/device" REGION_WRITE 10000
 kill "$program"
 finish
 is "embed-vcpu reads and writes in all its threads, resets, and ends" \
@@ -208,7 +209,7 @@ vCPU 3: many accesses" \
 
 : >"$tmp/device"
 start embed-vcpu
-until_has "$tmp/device" REGION_WRITE 1000
+until_has "$tmp/device" REGION_WRITE 10000
 kill -s STOP "$device"
 kill "$program"
 finish
