@@ -88,6 +88,8 @@ access_sources = \
   src/access/access.h \
   src/access/all-ones.c \
   src/access/all-ones.h \
+  src/access/coarse-timer.c \
+  src/access/coarse-timer.h \
   src/access/dma-log.c \
   src/access/dma-log.h \
   src/access/dma-service.c \

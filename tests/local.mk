@@ -23,6 +23,7 @@ harness_tests += tests/harness/test-script-server
 
 unit_tests =
 unit_tests += tests/unit/test-all-ones
+unit_tests += tests/unit/test-coarse-timer
 unit_tests += tests/unit/test-connect
 unit_tests += tests/unit/test-cursor
 unit_tests += tests/unit/test-device-info
@@ -346,6 +347,6 @@ tests_unit_test_ioregion_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_faults_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_waiting_LDFLAGS = -Wl,--wrap=ppoll
 tests_fault_test_system_calls_LDFLAGS = \
-  -Wl,--wrap=connect,--wrap=sendmsg,--wrap=recvmsg,--wrap=ppoll
+  -Wl,--wrap=connect,--wrap=send,--wrap=sendmsg,--wrap=recvmsg,--wrap=ppoll
 
 EXTRA_DIST += tests/README.md

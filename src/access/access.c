@@ -88,31 +88,12 @@ post (const VucAccessWish *wish, const VucPart *part)
   return TRUE;
 }
 
-gboolean
-vuc_access_try (const VucAccessWish *wish)
-{
-  VucSession *session = wish->traffic->session;
-  gint link = vuc_session_get_usable_link (session);
-  VucPart part;
-
-  if (wish->count == 0 || link == 0)
-    return FALSE;
-  part = find_part (wish);
-  if (part.count < wish->count || part.way == VUC_WAY_IOREGIONFD)
-    return FALSE;
-  if (part.way == VUC_WAY_MESSAGE)
-    return post (wish, &part);
-  if (vuc_session_has_unproven (session))
-    return FALSE;
-  return go_at_once (wish, &part, link);
-}
-
-/* --- A task --- */
+/* --- By ioregionfd --- */
 
 static gboolean
-go_by_ioregion (VucAccess *access, const VucPart *part, GError **error)
+go_by_ioregion (const VucAccessWish *wish, const VucPart *part, gint64 deadline, GError **error)
 {
-  const VucAccessWish *wish = &access->wish;
+  VucSession *session = wish->traffic->session;
   const VucStretch *stretch = part->stretch;
   const VucPoint *point = part->point;
   VucIoregion *ioregion = point != NULL ? point->ioregion : stretch->ioregion;
@@ -122,15 +103,42 @@ go_by_ioregion (VucAccess *access, const VucPart *part, GError **error)
   gboolean ok;
 
   if (wish->writes)
-    ok = vuc_ioregion_write (ioregion, access->task.session, user_data, offset, wish->data,
-                             (guint) part->count, posted, access->task.deadline, error);
+    ok = vuc_ioregion_write (ioregion, session, user_data, offset, wish->data, (guint) part->count,
+                             posted, deadline, error);
   else
-    ok = vuc_ioregion_read (ioregion, access->task.session, user_data, offset, wish->data,
-                            (guint) part->count, access->task.deadline, error);
+    ok = vuc_ioregion_read (ioregion, session, user_data, offset, wish->data, (guint) part->count,
+                            deadline, error);
   if (ok)
     count_part (wish, VUC_WAY_IOREGIONFD);
   return ok;
 }
+
+/* --- All of it in one go --- */
+
+VucAccessResult
+vuc_access_try (const VucAccessWish *wish, gint64 timeout_us, GError **error)
+{
+  VucSession *session = wish->traffic->session;
+  gint link = vuc_session_get_usable_link (session);
+  VucPart part;
+
+  if (wish->count == 0 || link == 0)
+    return VUC_ACCESS_NOT_BEGUN;
+  part = find_part (wish);
+  if (part.count < wish->count)
+    return VUC_ACCESS_NOT_BEGUN;
+  if (part.way == VUC_WAY_MESSAGE)
+    return post (wish, &part) ? VUC_ACCESS_DONE : VUC_ACCESS_NOT_BEGUN;
+  if (vuc_session_has_unproven (session))
+    return VUC_ACCESS_NOT_BEGUN;
+  if (part.way != VUC_WAY_IOREGIONFD)
+    return go_at_once (wish, &part, link) ? VUC_ACCESS_DONE : VUC_ACCESS_NOT_BEGUN;
+  if (go_by_ioregion (wish, &part, g_get_monotonic_time () + timeout_us, error))
+    return VUC_ACCESS_DONE;
+  return VUC_ACCESS_FAILED;
+}
+
+/* --- A task --- */
 
 static void
 submit_message (VucAccess *access, const VucPart *part)
@@ -218,7 +226,7 @@ access_step (VucTask *task, GError **error)
         return raise_fence (access, error);
       else if (part.way == VUC_WAY_IOREGIONFD)
         {
-          if (!go_by_ioregion (access, &part, error))
+          if (!go_by_ioregion (&access->wish, &part, task->deadline, error))
             return VUC_TASK_ENDS;
         }
       else if (!go_at_once (&access->wish, &part, link))

@@ -39,9 +39,16 @@ typedef struct
   gsize count;
 } VucAccessWish;
 
-/* Does the whole of it if that goes at once, without waiting for the server.  FALSE: nothing was
- * done, it is for a task. */
-gboolean vuc_access_try (const VucAccessWish *wish);
+typedef enum
+{
+  VUC_ACCESS_DONE,
+  VUC_ACCESS_FAILED,    /* with error set */
+  VUC_ACCESS_NOT_BEGUN, /* it is for a task */
+} VucAccessResult;
+
+/* Does the whole of it, for a thread that may wait, if it goes one way for which that thread needs no
+ * reply of the session.  It may take so many microseconds. */
+VucAccessResult vuc_access_try (const VucAccessWish *wish, gint64 timeout_us, GError **error);
 
 typedef struct
 {

@@ -21,7 +21,7 @@
  * Whoever waits here must see to it that the server can answer: it may first want to read guest memory
  * by messages, and this thread may be the one whose loop would answer those.  So after ALONE_US, in
  * which most responses come, the session is served as well (vuc_session_serve), whenever its
- * descriptor is readable.  That descriptor may stay readable because of what only the loop can do;
+ * descriptor is readable; at once, where the access before had to.  That descriptor may stay readable because of what only the loop can do;
  * so when serving has come to nothing it is left alone for a while, that grows from PAUSE_MIN_US to
  * PAUSE_MAX_US.  That is the longest that a command of the server may have to wait.
  *
@@ -38,12 +38,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access/coarse-timer.h"
 #include "base/error.h"
 #include "session/task.h"
 #include "wire/ioregion.h"
 
-/* In microseconds: how long the response alone is waited for; */
-#define ALONE_US 1000
+/* In microseconds: how long the response alone is waited for, or up to twice as long; */
+#define ALONE_US 10000
 
 /* how long the session's descriptor is left alone; */
 #define PAUSE_MIN_US 100
@@ -73,9 +74,11 @@ typedef struct
   int number;      /* an errno, or 0 */
 
   /* The holder's. */
-  gboolean is_owed; /* a response */
-  gboolean posted;  /* since it was looked whether there is one that nobody asked for */
-  gsize n_received; /* of the response that is owed */
+  VucCoarseTimer timer;
+  gboolean is_owed;      /* a response */
+  gboolean had_to_serve; /* the access before */
+  gboolean posted;       /* since it was looked whether there is one that nobody asked for */
+  gsize n_received;      /* of the response that is owed */
   guint8 received[RECEIVED_AT_A_TIME];
 } Line;
 
@@ -99,8 +102,8 @@ typedef struct
   /* Waiting. */
   guint n_in_vain;    /* how often there was nothing to receive */
   int session_fd;     /* -1: not asked for yet, or there is none */
-  gboolean serves;    /* ALONE_US are over */
-  gint64 alone_until; /* the session's descriptor is not looked at before that */
+  gboolean serves;    /* the session, too */
+  gint64 alone_until; /* with that: the session's descriptor is not looked at before */
   gint64 pause_us;
 } Access;
 
@@ -120,6 +123,7 @@ line_new (int fd, GError **error)
   line = g_new0 (Line, 1);
   line->ref_count = 1;
   line->fd = own;
+  vuc_coarse_timer_init (&line->timer);
   g_cond_init (&line->released);
   return line;
 }
@@ -130,6 +134,7 @@ line_unref (Line *line)
   if (!g_atomic_int_dec_and_test (&line->ref_count))
     return;
   close (line->fd);
+  vuc_coarse_timer_clear (&line->timer);
   g_cond_clear (&line->released);
   g_free (line);
 }
@@ -287,23 +292,31 @@ poll_for (struct pollfd *fds, nfds_t n_fds, gint64 us)
   return ppoll (fds, n_fds, &timeout, NULL);
 }
 
+/* The usual case: what is waited for comes soon, so nothing else need be looked after. */
+static gboolean
+await_alone (Access *access, short events)
+{
+  Line *line = access->line;
+  gint64 now = g_get_monotonic_time ();
+
+  return !access->serves && !line->had_to_serve && access->deadline - now >= 2 * ALONE_US
+         && vuc_coarse_timer_poll (&line->timer, line->fd, events, now, ALONE_US);
+}
+
 /* Until the line is ready for one of these events, or not any more. */
 static gboolean
 await (Access *access, short events, const char *late, GError **error)
 {
+  if (await_alone (access, events))
+    return TRUE;
+
   for (;;)
     {
       gint64 now = g_get_monotonic_time ();
       struct pollfd fds[] = { { access->line->fd, events, 0 }, { access->session_fd, POLLIN, 0 } };
-      gboolean is_alone;
-      gint64 until;
-      int n_ready;
-
-      if (access->alone_until == 0)
-        access->alone_until = now + ALONE_US;
-      is_alone = now < access->alone_until;
-      until = MIN (is_alone ? access->alone_until : now + LOOK_US, access->deadline);
-      n_ready = poll_for (fds, is_alone ? 1 : 2, until - now);
+      gboolean is_alone = access->serves && now < access->alone_until;
+      gint64 until = MIN (is_alone ? access->alone_until : now + LOOK_US, access->deadline);
+      int n_ready = poll_for (fds, is_alone ? 1 : 2, access->serves ? until - now : 0);
 
       if (n_ready < 0 && errno != EINTR)
         return die_of_end (access, errno, error);
@@ -311,14 +324,14 @@ await (Access *access, short events, const char *late, GError **error)
         return TRUE;
       if (g_atomic_int_get (&access->line->is_dead))
         return die (access, 0, NULL, error);
-      if (n_ready == 0 && until == access->deadline)
+      if (n_ready == 0 && until == access->deadline && g_get_monotonic_time () >= until)
         return fail_late (access, late, error);
       if (n_ready < 0)
         continue;
 
       if (n_ready > 0 || !access->serves || access->session_fd < 0)
         serve (access);
-      if (access->serves && is_connection_lost (access))
+      if (is_connection_lost (access))
         return die (access, 0, "the connection was lost", error);
     }
 }
@@ -440,6 +453,7 @@ run (Access *access, gconstpointer written, gpointer read, GError **error)
   if (!take_line (access, error))
     return FALSE;
   ok = converse (access, written, read, error);
+  access->line->had_to_serve = access->serves;
   release_line (access);
   return ok;
 }

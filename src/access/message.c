@@ -9,6 +9,8 @@
 
 #include "access/message.h"
 
+#include <string.h>
+
 #include "base/error.h"
 
 void
@@ -40,6 +42,12 @@ vuc_message_submit (VucMessage *message, VucTask *task, const VucRegionAccess *a
     {
       call->reply_data = data;
       call->reply_data_capacity = access->count;
+    }
+  else if (access->count <= sizeof call->request - VUC_REGION_ACCESS_SIZE)
+    {
+      /* In one piece. */
+      memcpy (call->request + VUC_REGION_ACCESS_SIZE, data, access->count);
+      call->request_size += access->count;
     }
   else
     {

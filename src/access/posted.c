@@ -82,9 +82,8 @@ make (gconstpointer request_data, gpointer poster_data)
   call = &message->call;
   vuc_call_init (call, VUC_COMMAND_REGION_WRITE);
   vuc_region_access_encode (request->access, call->request);
-  call->request_size = VUC_REGION_ACCESS_SIZE;
-  call->request_data = message->data;
-  call->request_data_size = request->access->count;
+  memcpy (call->request + VUC_REGION_ACCESS_SIZE, request->data, request->access->count);
+  call->request_size = VUC_REGION_ACCESS_SIZE + request->access->count;
   return call;
 }
 

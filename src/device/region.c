@@ -115,6 +115,7 @@ access_now (VucDevice *device,
             GError **error)
 {
   g_autoptr (VucDevice) in_use = NULL;
+  VucAccessResult result;
   VucAccessWish wish;
   VucAccess access;
 
@@ -125,8 +126,9 @@ access_now (VucDevice *device,
   in_use = vuc_device_ref (device);
   if (!prepare (&wish, device, region, writes, offset, data, count, flags, error))
     return FALSE;
-  if (vuc_access_try (&wish))
-    return TRUE;
+  result = vuc_access_try (&wish, device->settings.timeout_ms * (gint64) 1000, error);
+  if (result != VUC_ACCESS_NOT_BEGUN)
+    return result == VUC_ACCESS_DONE;
 
   vuc_access_init (&access, &wish, get_chunk (device, writes), TRUE, vuc_device_deadline (device));
   if (vuc_task_run (&access.task, error))

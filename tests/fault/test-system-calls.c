@@ -30,7 +30,7 @@
 typedef enum
 {
   CONNECT,
-  SENDMSG,
+  SEND,
   RECVMSG,
   PPOLL,
   N_SYSTEM_CALLS
@@ -77,12 +77,14 @@ fails (SystemCall call)
 }
 
 int __real_connect (int fd, const struct sockaddr *address, socklen_t size);
+gssize __real_send (int fd, const void *data, gsize size, int flags);
 gssize __real_sendmsg (int fd, const struct msghdr *message, int flags);
 gssize __real_recvmsg (int fd, struct msghdr *message, int flags);
 int __real_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
                   const sigset_t *mask);
 
 int __wrap_connect (int fd, const struct sockaddr *address, socklen_t size);
+gssize __wrap_send (int fd, const void *data, gsize size, int flags);
 gssize __wrap_sendmsg (int fd, const struct msghdr *message, int flags);
 gssize __wrap_recvmsg (int fd, struct msghdr *message, int flags);
 int __wrap_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
@@ -121,13 +123,23 @@ __wrap_sendmsg (int fd, const struct msghdr *message, int flags)
   struct msghdr shorter;
   struct iovec iov;
 
-  if (fails (SENDMSG))
+  if (fails (SEND))
     return -1;
-  if (!strikes (SENDMSG, SHORTEN))
+  if (!strikes (SEND, SHORTEN))
     return __real_sendmsg (fd, message, flags);
 
   shorten (message, &shorter, &iov);
   return __real_sendmsg (fd, &shorter, flags);
+}
+
+gssize
+__wrap_send (int fd, const void *data, gsize size, int flags)
+{
+  if (fails (SEND))
+    return -1;
+  if (strikes (SEND, SHORTEN))
+    size = MIN (size, (gsize) fault->value);
+  return __real_send (fd, data, size, flags);
 }
 
 gssize
@@ -381,12 +393,12 @@ static const Fault faults[] = {
   { "connect is interrupted", CONNECT, FAIL, EINTR, SUCCESS },
   { "connect is refused", CONNECT, FAIL, ECONNREFUSED, VUC_ERROR_CONNECT },
   { "connect finds the backlog full", CONNECT, FAIL, EAGAIN, SUCCESS },
-  { "sendmsg is interrupted", SENDMSG, FAIL, EINTR, SUCCESS },
-  { "sendmsg finds no room", SENDMSG, FAIL, EAGAIN, SUCCESS },
-  { "sendmsg takes one byte", SENDMSG, SHORTEN, 1, SUCCESS },
-  { "sendmsg takes 15 bytes", SENDMSG, SHORTEN, 15, SUCCESS },
-  { "sendmsg fails", SENDMSG, FAIL, EIO, VUC_ERROR_DISCONNECTED },
-  { "sendmsg has no memory", SENDMSG, FAIL, ENOMEM, VUC_ERROR_DISCONNECTED },
+  { "send is interrupted", SEND, FAIL, EINTR, SUCCESS },
+  { "send finds no room", SEND, FAIL, EAGAIN, SUCCESS },
+  { "send takes one byte", SEND, SHORTEN, 1, SUCCESS },
+  { "send takes 15 bytes", SEND, SHORTEN, 15, SUCCESS },
+  { "send fails", SEND, FAIL, EIO, VUC_ERROR_DISCONNECTED },
+  { "send has no memory", SEND, FAIL, ENOMEM, VUC_ERROR_DISCONNECTED },
   { "recvmsg is interrupted", RECVMSG, FAIL, EINTR, SUCCESS },
   { "recvmsg finds nothing", RECVMSG, FAIL, EAGAIN, SUCCESS },
   { "recvmsg gets one byte", RECVMSG, SHORTEN, 1, SUCCESS },
@@ -481,8 +493,8 @@ an_end_at_any_position_is_said_in_a_loop (void)
 }
 
 static const Fault lasting_faults[] = {
-  { "every sendmsg takes one byte", SENDMSG, SHORTEN, 1, SUCCESS },
-  { "every sendmsg takes seven bytes", SENDMSG, SHORTEN, 7, SUCCESS },
+  { "every send takes one byte", SEND, SHORTEN, 1, SUCCESS },
+  { "every send takes seven bytes", SEND, SHORTEN, 7, SUCCESS },
   { "every recvmsg gets one byte", RECVMSG, SHORTEN, 1, SUCCESS },
   { "every recvmsg gets three bytes", RECVMSG, SHORTEN, 3, SUCCESS },
 };

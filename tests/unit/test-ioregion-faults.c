@@ -168,7 +168,7 @@ static const Harmful harmful[] = {
   { "a send to nobody", SEND, 0, 1, EPIPE, 0, "the server closed its socket" },
   { "a receive that fails", RECV, 0, 1, ENOMEM, ENOMEM, "its socket failed" },
   { "a connection that was reset", RECV, 0, 1, ECONNRESET, 0, "the server closed its socket" },
-  { "a poll that fails", PPOLL, 0, 1, ENOMEM, ENOMEM, "its socket failed" },
+  { "a poll that fails, twice", PPOLL, 0, 2, ENOMEM, ENOMEM, "its socket failed" },
   { "a socket that is always ready, for nothing", RECV, 0, 1000, EAGAIN, 0,
     "its socket is ready for nothing" },
 };
