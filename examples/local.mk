@@ -126,3 +126,40 @@ examples_dma_message_dma_message_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 noinst_PROGRAMS += examples/irq-wait/irq-wait
 examples_irq_wait_irq_wait_SOURCES = examples/irq-wait/irq-wait.c
 examples_irq_wait_irq_wait_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+
+# A hypervisor, with its guest in it: where there is KVM, and a compiler that makes x86 code of 16 bits.
+if HAVE_KVM_GUEST
+noinst_PROGRAMS += examples/kvm-monitor/kvm-monitor
+endif
+examples_kvm_monitor_kvm_monitor_SOURCES = \
+  examples/kvm-monitor/board.c \
+  examples/kvm-monitor/board.h \
+  examples/kvm-monitor/device.c \
+  examples/kvm-monitor/device.h \
+  examples/kvm-monitor/guest-image.S \
+  examples/kvm-monitor/irq.c \
+  examples/kvm-monitor/irq.h \
+  examples/kvm-monitor/machine.h \
+  examples/kvm-monitor/main.c \
+  examples/kvm-monitor/pci.c \
+  examples/kvm-monitor/pci.h \
+  examples/kvm-monitor/vm.c \
+  examples/kvm-monitor/vm.h \
+  examples/vfio-user-dump/demo.c \
+  examples/vfio-user-dump/demo.h
+examples_kvm_monitor_kvm_monitor_CPPFLAGS = \
+  $(AM_CPPFLAGS) \
+  -DDEMO_INSTALLED='"$(pkglibexecdir)/demo-device"'
+examples_kvm_monitor_kvm_monitor_LDADD = libvfio-user-client.la $(GLIB_LIBS)
+
+# The guest: a flat file, to be loaded at MACHINE_GUEST, where it also begins.
+guest_sources = \
+  examples/kvm-monitor/guest-macros.h \
+  examples/kvm-monitor/guest-modes.h \
+  examples/kvm-monitor/guest.S
+examples/kvm-monitor/guest.bin: $(guest_sources) examples/kvm-monitor/machine.h
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(CC) $(VUC_GUEST_FLAGS) -Wl,-Ttext=0x1000,-e,start \
+	  -o $@ $(top_srcdir)/examples/kvm-monitor/guest.S
+examples/kvm-monitor/kvm_monitor-guest-image.$(OBJEXT): examples/kvm-monitor/guest.bin
+CLEANFILES += examples/kvm-monitor/guest.bin
+EXTRA_DIST += $(guest_sources) examples/kvm-monitor/README.md

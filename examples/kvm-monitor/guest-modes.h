@@ -1,0 +1,4 @@
+bench: ret
+fuzz: jmp pass
+fuzz_other: hlt
+lose_device: ret

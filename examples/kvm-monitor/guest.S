@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * The guest: finds the device on the PCI bus, sizes and places its BARs, and, if it is the demo
+ * device, uses all that it has: registers, mapped memory, doorbells, DMA, interrupts.  Prints a line
+ * for each step, and PASS, or what failed.  guest-modes.S has what it does on request: losing the
+ * device, measuring, fuzzing.
+ *
+ * Runs in real mode with data segments of 4 GiB (the monitor has set their limit), at its physical
+ * address, with interrupts off but in the steps that wait for one.  No firmware, nobody below it.
+ */
+
+#include "guest-macros.h"
+
+        .globl  start
+start:
+        testl   %ebx, %ebx
+        jnz     other_vcpu
+
+        call    find_device
+        call    place_bars
+        cmpl    $0x76751234, identity
+        jne     unknown_device
+        testl   $MODE_FUZZ, MACHINE_PARAMETERS + PARAMETER_MODE
+        jnz     fuzz
+
+        movw    $PORT_POWER, %dx
+        outb    %al, %dx
+        call    use_registers
+        call    use_memory
+        call    use_mapped_memory
+        call    ring_doorbells
+        call    copy_by_dma
+        call    take_msix
+        call    take_intx
+        call    await_other_vcpus
+        testl   $MODE_BENCH, MACHINE_PARAMETERS + PARAMETER_MODE
+        jz      1f
+        call    bench
+1:      testl   $MODE_LOSE, MACHINE_PARAMETERS + PARAMETER_MODE
+        jz      1f
+        call    lose_device
+1:
+pass:
+        say     "PASS\n"
+        xorl    %eax, %eax
+exit:
+        movw    $PORT_EXIT, %dx
+        outb    %al, %dx
+1:      cli
+        hlt
+        jmp     1b
+
+/* Another device than the one that we know: its BARs can be read. */
+unknown_device:
+        xorl    %ebx, %ebx
+1:      cmpl    $0, sizes(,%ebx,4)
+        je      2f
+        testl   $1, is_port(,%ebx,4)
+        jnz     2f
+        say     "     BAR"
+        movl    %ebx, %eax
+        call    print_decimal
+        say     " begins with "
+        movl    bars(,%ebx,4), %eax
+        movl    (%eax), %eax
+        call    print_hex
+        say     "\n"
+2:      incl    %ebx
+        cmpl    $6, %ebx
+        jb      1b
+        say     "skip what only the demo device has\n"
+        jmp     pass
+
+/* Step: the first function of bus 0. */
+find_device:
+        movl    $0x80000000, function
+1:      xorl    %eax, %eax
+        call    config_read
+        cmpw    $0xffff, %ax
+        jne     2f
+        addl    $0x800, function
+        cmpl    $0x80010000, function
+        jb      1b
+        fail    "no device on the PCI bus"
+2:      movl    %eax, identity
+        say     "ok   PCI device "
+        movzwl  identity, %eax
+        movl    $4, %ecx
+        call    print_digits
+        say     ":"
+        movzwl  identity + 2, %eax
+        movl    $4, %ecx
+        call    print_digits
+        say     " in slot "
+        movl    function, %eax
+        shrl    $11, %eax
+        andl    $31, %eax
+        call    print_decimal
+        say     "\n"
+        ret
+
+/* Step: each BAR gets the next place that its size allows; EBX counts BARs. */
+place_bars:
+        movl    $4, %eax
+        xorl    %edx, %edx
+        call    config_write            /* decodes nothing meanwhile */
+        xorl    %ebx, %ebx
+        movl    $MACHINE_BARS, next_bar
+        movl    $MACHINE_PORTS, next_port
+next:   leal    0x10(,%ebx,4), %eax
+        movl    $0xffffffff, %edx
+        call    config_write
+        leal    0x10(,%ebx,4), %eax
+        call    config_read
+        testl   %eax, %eax
+        jz      unused
+        movl    %eax, %ebp              /* what there was to read, with its type */
+        testl   $1, %eax
+        jnz     port
+
+        andl    $~15, %eax
+        negl    %eax
+        movl    %eax, sizes(,%ebx,4)
+        movl    next_bar, %edx          /* up to a multiple of the size */
+        addl    %eax, %edx
+        decl    %edx
+        negl    %eax
+        andl    %eax, %edx
+        movl    %edx, bars(,%ebx,4)
+        subl    %eax, %edx
+        movl    %edx, next_bar
+        jmp     place
+port:
+        movl    $1, is_port(,%ebx,4)
+        orl     $0xffff0000, %eax
+        andl    $~3, %eax
+        negl    %eax
+        movl    %eax, sizes(,%ebx,4)
+        movl    next_port, %edx
+        movl    %edx, bars(,%ebx,4)
+        addl    $0x100, next_port
+place:
+        leal    0x10(,%ebx,4), %eax
+        movl    bars(,%ebx,4), %edx
+        call    config_write
+        say     "ok   BAR"
+        movl    %ebx, %eax
+        call    print_decimal
+        say     ": "
+        movl    sizes(,%ebx,4), %eax
+        call    print_decimal
+        say     " bytes at "
+        movl    bars(,%ebx,4), %eax
+        call    print_hex
+        say     "\n"
+        andl    $7, %ebp
+        cmpl    $4, %ebp
+        jne     unused
+        incl    %ebx                    /* 64 bits: the upper half */
+        leal    0x10(,%ebx,4), %eax
+        xorl    %edx, %edx
+        call    config_write
+unused:
+        incl    %ebx
+        cmpl    $6, %ebx
+        jb      next
+enable_device:
+        movl    $4, %eax
+        movl    $7, %edx                /* port IO, memory, bus master */
+        jmp     config_write
+
+/* Steps: BAR0's registers, each access an exit. */
+use_registers:
+        bar     0
+        movl    (%ebx), %eax
+        expect  0x44435556, "the identity register"
+        movl    4(%ebx), %eax
+        expect  0x00010000, "the version register"
+        say     "ok   identity and version\n"
+
+        movl    $0x12345678, 8(%ebx)
+        movl    8(%ebx), %eax
+        expect  0x12345678, "scratch 0, 32 bits"
+        movzbl  9(%ebx), %eax
+        expect  0x56, "scratch 0, 8 bits"
+        movzwl  10(%ebx), %eax
+        expect  0x1234, "scratch 0, 16 bits"
+        say     "ok   registers in 32, 16 and 8 bits\n"
+
+        movw    $0xabcd, 8(%ebx)        /* half a register: refused */
+        movl    0x10(%ebx), %eax
+        expect  1, "the error register"
+        movl    0x14(%ebx), %eax
+        expect  8, "the error's offset"
+        movl    8(%ebx), %eax
+        expect  0x12345678, "scratch 0 after a write that was refused"
+        movl    $1, 0x10(%ebx)
+        movl    0x10(%ebx), %eax
+        expect  0, "the error register when it was cleared"
+        say     "ok   a write that the device refuses is dropped\n"
+        ret
+
+/* Step: BAR2's memory where it is trapped. */
+use_memory:
+        bar     2
+        movl    (%ebx), %eax
+        expect  0xb2b20000, "trapped memory"
+        movl    $0xcafe0001, 0x4000(%ebx)
+        movl    0x4000(%ebx), %eax
+        expect  0xcafe0001, "trapped memory that was written"
+        say     "ok   trapped memory\n"
+        ret
+
+/* Step: BAR2's memory where it is mapped. */
+use_mapped_memory:
+        bar     2
+        call    begin_exits
+        movl    0x2000(%ebx), %eax
+        expect  0xb2b22000, "mapped memory, area 0"
+        movl    0xbffc(%ebx), %eax
+        expect  0xb2b2bffc, "mapped memory, area 1"
+        movl    $0xcafe0002, 0x8010(%ebx)
+        movl    0x8010(%ebx), %eax
+        expect  0xcafe0002, "mapped memory that was written"
+        say     "ok   mapped memory"
+        jmp     say_exits
+
+/* Steps: doorbells. */
+ring_doorbells:
+        bar     0
+        movl    0x20(%ebx), %edi        /* kicks, and those by message */
+        movl    0x24(%ebx), %ebp
+        call    begin_exits
+        movl    $7, 0x800(%ebx)
+        call    end_exits
+        movl    0x20(%ebx), %eax
+        subl    %edi, %eax
+        expect  1, "kicks after one"
+        movl    0x24(%ebx), %eax
+        subl    %ebp, %eax
+        cmpl    exits, %eax
+        jne     1f
+        say     "ok   a doorbell"
+        jmp     2f
+1:      fail    "a kick was counted in the wrong place"
+2:      call    say_exits_so_far
+
+        movl    0x34(%ebx), %edi
+        movl    $1, 0x808(%ebx)
+        movl    0x34(%ebx), %eax
+        subl    %edi, %eax
+        expect  1, "kicks of the value 1"
+        movl    0x38(%ebx), %edi
+        movl    $2, 0x808(%ebx)
+        movl    0x38(%ebx), %eax
+        subl    %edi, %eax
+        expect  1, "kicks of the value 2"
+        movl    0x3c(%ebx), %edi
+        movb    $1, 0x810(%ebx)
+        movw    $1, 0x810(%ebx)
+        movl    0x3c(%ebx), %eax
+        subl    %edi, %eax
+        expect  2, "kicks of any size"
+        say     "ok   doorbells for a value, and of any size\n"
+
+        movl    $0x5a5a1234, 0x820(%ebx)
+        movl    0x28(%ebx), %eax
+        expect  0x5a5a1234, "the shadow doorbell's value"
+        say     "ok   the shadow doorbell\n"
+        ret
+
+#define SOURCE      (MACHINE_DMA + 0x100000)
+#define DESTINATION (MACHINE_DMA + 0x200004)
+#define LENGTH      0x1000
+
+/* Has the device copy: EAX is the command, EDX the vector. */
+begin_copy:
+        bar     0
+        movl    $SOURCE, 0x100(%ebx)
+        movl    $0, 0x104(%ebx)
+        movl    $DESTINATION, 0x108(%ebx)
+        movl    $0, 0x10c(%ebx)
+        movl    $LENGTH, 0x110(%ebx)
+        movl    $0, 0x114(%ebx)
+        movl    %edx, 0x118(%ebx)
+        movl    $SOURCE, %esi           /* other words each time */
+        movl    $LENGTH / 4, %ecx
+1:      addl    $0x01020305, pattern
+        movl    pattern, %edx
+        movl    %edx, (%esi)
+        addl    $4, %esi
+        decl    %ecx
+        jnz     1b
+        movl    %eax, 0x11c(%ebx)
+        ret
+
+/* What was copied is there. */
+end_copy:
+        bar     0
+1:      movl    0x120(%ebx), %eax
+        cmpl    $1, %eax
+        je      1b
+        expect  2, "the status of the copy"
+        movl    0x128(%ebx), %eax
+        expect  LENGTH, "bytes copied"
+        movl    $SOURCE, %esi
+        movl    $DESTINATION, %edi
+        movl    $LENGTH / 4, %ecx
+1:      movl    (%esi), %edx
+        movl    (%edi), %eax
+        expect_edx "a word that was copied"
+        addl    $4, %esi
+        addl    $4, %edi
+        decl    %ecx
+        jnz     1b
+        ret
+
+/* Steps: the device copies from guest memory to guest memory. */
+copy_by_dma:
+        movl    $1, %eax
+        movl    $0xffff, %edx
+        call    begin_copy
+        call    end_copy
+        movl    0x130(%ebx), %eax
+        expect  0, "messages of a copy in shared memory"
+        say     "ok   DMA in shared memory\n"
+        movl    $2, %eax
+        movl    $0xffff, %edx
+        call    begin_copy
+        call    end_copy
+        cmpl    $0, 0x130(%ebx)
+        jne     1f
+        fail    "a copy by message took no messages"
+1:      say     "ok   DMA by message\n"
+        ret
+
+/* Steps: MSI-X.  Vectors of the processor are 0x40 plus those of the device. */
+take_msix:
+        movl    $0xfee000f0, %ebx       /* the local APIC: on, and the PIC on its pin LINT0 */
+        movl    $0x1ff, (%ebx)
+        movl    $0xfee00350, %ebx
+        movl    $0x700, (%ebx)
+        movl    $0, n_msix
+        movw    $on_msix, 4 * 0x43
+        movw    $0, 4 * 0x43 + 2
+        movw    $on_msix, 4 * 0x45
+        movw    $0, 4 * 0x45 + 2
+
+        call    find_msix
+        movl    $3, %eax
+        call    arm_vector
+        movl    $5, %eax
+        call    arm_vector
+        movl    msix, %eax
+        movl    $0x80000000, %edx       /* on */
+        call    config_write
+
+        bar     0
+        movl    $3, 0x140(%ebx)
+        movl    $1, %eax
+        call    await_msix
+        say     "ok   MSI-X: an interrupt\n"
+
+        movl    table, %edi
+        movl    $1, 3 * 16 + 12(%edi)   /* masks it */
+        movl    $3, 0x140(%ebx)
+        sti
+        nop
+        nop
+        cli
+        movl    n_msix, %eax
+        expect  1, "interrupts while the vector is masked"
+        movl    pending, %esi
+        movl    (%esi), %eax
+        expect  8, "pending bits while the vector is masked"
+        movl    $0, 3 * 16 + 12(%edi)
+        movl    $2, %eax
+        call    await_msix
+        movl    pending, %esi
+        movl    (%esi), %eax
+        expect  0, "pending bits when the vector is unmasked"
+        say     "ok   MSI-X: one that was masked is pending, and comes\n"
+
+        movl    $1, %eax
+        movl    $5, %edx
+        call    begin_copy
+        movl    $3, %eax
+        call    await_msix
+        call    end_copy
+        say     "ok   MSI-X: a copy ends with one\n"
+        ret
+
+/* Unmasks vector EAX in the table. */
+arm_vector:
+        movl    %eax, %edi
+        shll    $4, %edi
+        addl    table, %edi
+        movl    $0xfee00000, (%edi)
+        movl    $0, 4(%edi)
+        addl    $0x40, %eax
+        movl    %eax, 8(%edi)
+        movl    $0, 12(%edi)
+        ret
+
+/* The MSI-X capability, its table, its pending bits. */
+find_msix:
+        movl    $0x34, %eax
+        call    config_read
+1:      andl    $0xfc, %eax
+        jnz     2f
+        fail    "no MSI-X capability"
+2:      movl    %eax, msix
+        call    config_read
+        cmpb    $0x11, %al
+        je      3f
+        shrl    $8, %eax
+        jmp     1b
+3:      movl    msix, %eax
+        addl    $4, %eax
+        call    4f
+        movl    %eax, table
+        movl    msix, %eax
+        addl    $8, %eax
+        call    4f
+        movl    %eax, pending
+        ret
+4:      call    config_read
+        movl    %eax, %ebx
+        andl    $7, %ebx
+        andl    $~7, %eax
+        addl    bars(,%ebx,4), %eax
+        ret
+
+on_msix:
+        pushl   %eax
+        incl    n_msix
+        movl    $0xfee000b0, %eax
+        movl    $0, (%eax)
+        popl    %eax
+        iret
+
+/* Until there were EAX interrupts.  Nothing comes between STI and HLT. */
+await_msix:
+        cli
+        cmpl    %eax, n_msix
+        jae     1f
+        sti
+        hlt
+        jmp     await_msix
+1:      ret
+
+/* Steps: INTx, which comes through the two PICs. */
+take_intx:
+        movl    msix, %eax
+        xorl    %edx, %edx              /* MSI-X off */
+        call    config_write
+        movl    $0x3c, %eax
+        call    config_read
+        movzbl  %ah, %edx
+        movzbl  %al, %eax
+        cmpl    $1, %edx
+        je      1f
+        fail    "no interrupt pin"
+1:      expect  MACHINE_INTX, "the interrupt line"
+
+        outport 0x20, 0x11
+        outport 0xa0, 0x11
+        outport 0x21, 0x30              /* lines 0 to 7 */
+        outport 0xa1, 0x38              /* lines 8 to 15 */
+        outport 0x21, 4
+        outport 0xa1, 2
+        outport 0x21, 1
+        outport 0xa1, 1
+        outport 0x21, 0xfb
+        outport 0xa1, ~(1 << (MACHINE_INTX - 8)) & 0xff
+        outport PORT_ELCR + 1, 1 << (MACHINE_INTX - 8)
+        movl    $0, n_intx
+        movw    $on_intx, 4 * (0x30 + MACHINE_INTX)
+        movw    $0, 4 * (0x30 + MACHINE_INTX) + 2
+
+        outport PORT_ASK, ASK_RAISE_INTX
+        movl    $1, %eax
+        call    await_intx
+        say     "ok   INTx: an interrupt\n"
+        outport PORT_ASK, ASK_RAISE_INTX
+        movl    $2, %eax
+        call    await_intx
+        say     "ok   INTx: another one, as the first has ended\n"
+        ret
+
+on_intx:
+        pushl   %eax
+        pushl   %ebx
+        incl    n_intx
+        bar     0
+        movl    (%ebx), %eax            /* as a driver does: asks the device why */
+        movb    $0x20, %al
+        outb    %al, $0xa0
+        outb    %al, $0x20
+        popl    %ebx
+        popl    %eax
+        iret
+
+await_intx:
+        cli
+        cmpl    %eax, n_intx
+        jae     1f
+        sti
+        hlt
+        jmp     await_intx
+1:      ret
+
+/* The other vCPUs, EBX is the number: each has a word of trapped memory to itself. */
+#define ROUNDS 500
+other_vcpu:
+        testl   $MODE_FUZZ, MACHINE_PARAMETERS + PARAMETER_MODE
+        jnz     fuzz_other
+        leal    0xc000(,%ebx,4), %edi
+        addl    bars + 2 * 4, %edi
+        movl    $ROUNDS, %ecx
+1:      leal    (%ecx,%ebx,8), %edx
+        movl    %edx, (%edi)
+        movl    (%edi), %eax
+        cmpl    %eax, %edx
+        jne     2f
+        decl    %ecx
+        jnz     1b
+        lock incl n_done
+2:      cli
+        hlt
+        jmp     2b
+
+await_other_vcpus:
+        movl    MACHINE_PARAMETERS + PARAMETER_VCPUS, %edx
+        decl    %edx
+        jz      2f
+        movl    $1000, %ecx
+1:      cmpl    %edx, n_done
+        je      3f
+        outport PORT_ASK, ASK_REST
+        decl    %ecx
+        jnz     1b
+        fail    "the other vCPUs read something else than they wrote"
+3:      say     "ok   other vCPUs at the same time\n"
+2:      ret
+
+/* Configuration mechanism 1: the dword at EAX. */
+config_read:
+        pushl   %edx
+        orl     function, %eax
+        movw    $PORT_PCI, %dx
+        outl    %eax, %dx
+        movw    $PORT_PCI + 4, %dx
+        inl     %dx, %eax
+        popl    %edx
+        ret
+
+/* The same, writes EDX. */
+config_write:
+        pushl   %edx
+        orl     function, %eax
+        movw    $PORT_PCI, %dx
+        outl    %eax, %dx
+        popl    %eax
+        movw    $PORT_PCI + 4, %dx
+        outl    %eax, %dx
+        ret
+
+/* How many accesses to memory have left the guest between these two. */
+begin_exits:
+        pushl   %eax
+        movw    $PORT_EXITS, %dx
+        inl     %dx, %eax
+        movl    %eax, exits
+        popl    %eax
+        ret
+end_exits:
+        movw    $PORT_EXITS, %dx
+        inl     %dx, %eax
+        subl    exits, %eax
+        movl    %eax, exits
+        ret
+say_exits:
+        call    end_exits
+say_exits_so_far:
+        say     ", exits: "
+        movl    exits, %eax
+        call    print_decimal
+        say     "\n"
+        ret
+
+/* Text to the serial port: ESI, until its zero. */
+print:
+        pushl   %eax
+        pushl   %edx
+        movw    $PORT_SERIAL, %dx
+1:      movb    (%esi), %al
+        testb   %al, %al
+        jz      2f
+        outb    %al, %dx
+        incl    %esi
+        jmp     1b
+2:      popl    %edx
+        popl    %eax
+        ret
+
+/* EAX, in ECX digits. */
+print_hex:
+        movl    $8, %ecx
+print_digits:
+        pushl   %edx
+        pushl   %ebx
+        movl    %eax, %ebx
+        movw    $PORT_SERIAL, %dx
+1:      decl    %ecx
+        movl    %ebx, %eax
+        pushl   %ecx
+        shll    $2, %ecx
+        shrl    %cl, %eax
+        popl    %ecx
+        andl    $15, %eax
+        addb    $'0', %al
+        cmpb    $'9', %al
+        jbe     2f
+        addb    $'a' - '0' - 10, %al
+2:      outb    %al, %dx
+        testl   %ecx, %ecx
+        jnz     1b
+        popl    %ebx
+        popl    %edx
+        ret
+
+print_decimal:
+        pushl   %ebx
+        pushl   %ecx
+        pushl   %edx
+        movl    $10, %ebx
+        xorl    %ecx, %ecx
+1:      xorl    %edx, %edx
+        divl    %ebx
+        pushl   %edx
+        incl    %ecx
+        testl   %eax, %eax
+        jnz     1b
+        movw    $PORT_SERIAL, %dx
+2:      popl    %eax
+        addb    $'0', %al
+        outb    %al, %dx
+        decl    %ecx
+        jnz     2b
+        popl    %edx
+        popl    %ecx
+        popl    %ebx
+        ret
+
+/* ESI says what went wrong; EAX came, EDX was expected. */
+failed_expectation:
+        pushl   %eax
+        pushl   %esi
+        say     "FAIL "
+        popl    %esi
+        call    print
+        say     ": "
+        popl    %eax
+        call    print_hex
+        say     ", expected "
+        movl    %edx, %eax
+        call    print_hex
+        say     "\n"
+        movl    $1, %eax
+        jmp     exit
+failed:
+        pushl   %esi
+        say     "FAIL "
+        popl    %esi
+        call    print
+        say     "\n"
+        movl    $1, %eax
+        jmp     exit
+
+        .text   2
+        .balign 4
+function:       .long   0       /* what to put into the configuration address */
+identity:       .long   0
+bars:           .fill   6, 4, 0
+sizes:          .fill   6, 4, 0
+is_port:        .fill   6, 4, 0
+next_bar:       .long   0
+next_port:      .long   0
+exits:          .long   0
+pattern:        .long   0
+msix:           .long   0       /* the capability */
+table:          .long   0
+pending:        .long   0
+n_msix:         .long   0
+n_intx:         .long   0
+n_done:         .long   0       /* other vCPUs */
+        .text   0
+
+#include "guest-modes.h"

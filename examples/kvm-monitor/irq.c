@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * Interrupts: the MSI-X table and its pending bits, which are ours and not the device's; an eventfd
+ * for each vector, which the server signals and KVM (an irqfd) listens to, past us; the routes that
+ * tell KVM what a vector is; INTx, which is level triggered.
+ *
+ * A vector that the guest has masked stays armed: only its irqfd is taken away.  What comes then
+ * stays in the eventfd, which is the pending bit, and KVM injects it when it gets the irqfd back.  So
+ * masking, which guests do often, asks nothing of the server.
+ *
+ * Where the kernel refuses irqfds the main loop listens, and injects by KVM_SIGNAL_MSI and
+ * KVM_IRQ_LINE.  The end of a level triggered interrupt cannot be seen then; the guest's next access
+ * to the device is taken for it.
+ *
+ * Does not know how a server is told things.  vCPU threads, and the main loop; the lock is never held
+ * while the server is asked something.
+ */
+
+#include "irq.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <linux/kvm.h>
+#include <linux/pci_regs.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "machine.h"
+
+#define INTX 0 /* VFIO's indexes */
+#define MSIX 2
+
+#define N_PINS    24 /* of the I/O APIC; the two PICs share the first 16 */
+#define FIRST_MSI N_PINS
+#define MAX_VECTORS 2048 /* what the capability can say */
+
+#define MSI_ADDRESS      0xfee00000
+#define MSI_ADDRESS_MASK 0xfff00000
+#define MSI_MODE(data)   (((data) >> 8) & 7)
+#define MSI_FIXED        0
+#define MSI_LOWEST       1
+
+typedef struct
+{
+  Irq *irq;
+  guint number;
+  int eventfd;
+  guint watch; /* the main loop's source, without irqfds */
+
+  /* Guarded by the lock. */
+  guint32 entry[PCI_MSIX_ENTRY_SIZE / 4]; /* as the guest sees it */
+  gboolean is_armed;                      /* the server has the eventfd */
+  gboolean is_heard;                      /* KVM has it, or is told by us */
+  guint32 route[3];                       /* what KVM was told of the entry */
+  gboolean is_pending;                    /* without irqfds */
+} Vector;
+
+struct _Irq
+{
+  Vm *vm;
+  Device *device;
+  MsixPlace place;
+  gboolean use_irqfd;
+  Vector *vectors;
+  gboolean has_pin;
+  int intx_eventfd;
+  int intx_unmask_eventfd;
+  guint intx_watch;
+  gint intx_is_high; /* atomic: raised by us, and not over yet */
+
+  GMutex lock;
+  gboolean msix_enabled; /* guarded by lock, as all that follows */
+  gboolean msix_masked;
+  gboolean intx_enabled;
+  gboolean intx_is_heard;
+};
+
+static gboolean
+request (Irq *irq, unsigned long number, gpointer argument)
+{
+  return ioctl (vm_get_fd (irq->vm), number, argument) >= 0;
+}
+
+/* KVM's side. */
+
+static gboolean
+is_masked_locked (Irq *irq, const Vector *vector)
+{
+  return !irq->msix_enabled || irq->msix_masked
+         || (vector->entry[3] & PCI_MSIX_ENTRY_CTRL_MASKBIT) != 0;
+}
+
+/* Only what asks a processor for an interrupt; by other addresses and modes a guest could reset its
+   processors, or run into its firmware. */
+static gboolean
+is_sane_locked (const Vector *vector)
+{
+  guint mode = MSI_MODE (vector->entry[2]);
+
+  return (vector->entry[0] & MSI_ADDRESS_MASK) == MSI_ADDRESS && vector->entry[1] == 0
+         && (mode == MSI_FIXED || mode == MSI_LOWEST);
+}
+
+static void
+add_pin (struct kvm_irq_routing *routing, guint chip, guint pin, guint gsi)
+{
+  struct kvm_irq_routing_entry *entry = &routing->entries[routing->nr++];
+
+  entry->gsi = gsi;
+  entry->type = KVM_IRQ_ROUTING_IRQCHIP;
+  entry->u.irqchip.irqchip = chip;
+  entry->u.irqchip.pin = pin;
+}
+
+/* KVM takes the whole table at once, with the pins that it had by itself, and takes its time. */
+static gboolean
+set_routes_locked (Irq *irq)
+{
+  gsize most = N_PINS + 16 + irq->place.n_vectors;
+  g_autofree struct kvm_irq_routing *routing = g_malloc0 (
+    sizeof (struct kvm_irq_routing) + most * sizeof (struct kvm_irq_routing_entry));
+
+  for (guint i = 0; i < 16; i++)
+    add_pin (routing, i < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, i % 8, i);
+  for (guint i = 0; i < N_PINS; i++)
+    add_pin (routing, KVM_IRQCHIP_IOAPIC, i, i);
+  for (guint i = 0; i < irq->place.n_vectors; i++)
+    {
+      const Vector *vector = &irq->vectors[i];
+      struct kvm_irq_routing_entry *entry = &routing->entries[routing->nr];
+
+      if (vector->route[0] == 0)
+        continue;
+      entry->gsi = FIRST_MSI + i;
+      entry->type = KVM_IRQ_ROUTING_MSI;
+      entry->u.msi.address_lo = vector->route[0];
+      entry->u.msi.address_hi = vector->route[1];
+      entry->u.msi.data = vector->route[2];
+      routing->nr++;
+    }
+  return request (irq, KVM_SET_GSI_ROUTING, routing);
+}
+
+static void
+signal_msi_locked (Irq *irq, Vector *vector)
+{
+  struct kvm_msi msi = { .address_lo = vector->entry[0],
+                         .address_hi = vector->entry[1],
+                         .data = vector->entry[2] };
+
+  vector->is_pending = FALSE;
+  request (irq, KVM_SIGNAL_MSI, &msi);
+}
+
+/* Brings KVM up to date with the vectors.  The route comes first: an interrupt that came in the
+   meantime is injected as soon as KVM has the irqfd. */
+static void
+update_vectors_locked (Irq *irq)
+{
+  gboolean new_routes = FALSE;
+
+  for (guint i = 0; i < irq->place.n_vectors; i++)
+    {
+      Vector *vector = &irq->vectors[i];
+
+      if (!is_masked_locked (irq, vector) && is_sane_locked (vector)
+          && memcmp (vector->route, vector->entry, sizeof vector->route) != 0)
+        {
+          memcpy (vector->route, vector->entry, sizeof vector->route);
+          new_routes = TRUE;
+        }
+    }
+  if (irq->use_irqfd && new_routes && !set_routes_locked (irq))
+    g_printerr ("kvm-monitor: KVM_SET_GSI_ROUTING: %s\n", g_strerror (errno));
+
+  for (guint i = 0; i < irq->place.n_vectors; i++)
+    {
+      Vector *vector = &irq->vectors[i];
+      gboolean hear = !is_masked_locked (irq, vector) && is_sane_locked (vector);
+      struct kvm_irqfd irqfd = { .fd = vector->eventfd,
+                                 .gsi = FIRST_MSI + i,
+                                 .flags = hear ? 0 : KVM_IRQFD_FLAG_DEASSIGN };
+
+      if (hear == vector->is_heard)
+        continue;
+      vector->is_heard = hear;
+      if (irq->use_irqfd && !request (irq, KVM_IRQFD, &irqfd))
+        g_printerr ("kvm-monitor: KVM_IRQFD: %s\n", g_strerror (errno));
+      if (!irq->use_irqfd && hear && vector->is_pending)
+        signal_msi_locked (irq, vector);
+    }
+}
+
+static void
+update_intx_locked (Irq *irq)
+{
+  gboolean hear = irq->intx_enabled && !irq->msix_enabled;
+  struct kvm_irqfd irqfd = { .fd = irq->intx_eventfd,
+                             .gsi = MACHINE_INTX,
+                             .flags = KVM_IRQFD_FLAG_RESAMPLE,
+                             .resamplefd = irq->intx_unmask_eventfd };
+
+  if (!irq->has_pin || hear == irq->intx_is_heard)
+    return;
+  irq->intx_is_heard = hear;
+  if (!hear)
+    irqfd.flags |= KVM_IRQFD_FLAG_DEASSIGN;
+  if (irq->use_irqfd && !request (irq, KVM_IRQFD, &irqfd))
+    g_printerr ("kvm-monitor: KVM_IRQFD for INTx: %s\n", g_strerror (errno));
+}
+
+/* Without irqfds: the main loop. */
+
+static gboolean
+on_vector (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
+{
+  Vector *vector = user_data;
+  Irq *irq = vector->irq;
+  eventfd_t count;
+
+  if (eventfd_read (fd, &count) != 0)
+    return G_SOURCE_CONTINUE;
+  g_mutex_lock (&irq->lock);
+  if (vector->is_heard)
+    signal_msi_locked (irq, vector);
+  else
+    vector->is_pending = TRUE;
+  g_mutex_unlock (&irq->lock);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+set_line (Irq *irq, gboolean high)
+{
+  struct kvm_irq_level level = { .irq = MACHINE_INTX, .level = high };
+
+  request (irq, KVM_IRQ_LINE, &level);
+}
+
+static gboolean
+on_intx (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
+{
+  Irq *irq = user_data;
+  eventfd_t count;
+  gboolean heard;
+
+  if (eventfd_read (fd, &count) != 0)
+    return G_SOURCE_CONTINUE;
+  g_mutex_lock (&irq->lock);
+  heard = irq->intx_is_heard;
+  g_mutex_unlock (&irq->lock);
+  if (heard)
+    {
+      g_atomic_int_set (&irq->intx_is_high, TRUE);
+      set_line (irq, TRUE);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+/* If the device is not satisfied it interrupts again as soon as it is unmasked. */
+void
+irq_device_accessed (Irq *irq)
+{
+  if (g_atomic_int_compare_and_exchange (&irq->intx_is_high, TRUE, FALSE))
+    {
+      set_line (irq, FALSE);
+      device_unmask (irq->device, INTX);
+    }
+}
+
+/* The server's side. */
+
+static void
+arm_vectors (Irq *irq)
+{
+  g_autofree int *eventfds = g_new (int, irq->place.n_vectors);
+  gboolean whole = device_needs_whole_set (irq->device, MSIX);
+
+  for (guint i = 0; i < irq->place.n_vectors; i++)
+    {
+      guint n = 0;
+
+      /* As many as follow each other. */
+      g_mutex_lock (&irq->lock);
+      while (i + n < irq->place.n_vectors && irq->msix_enabled && !irq->vectors[i + n].is_armed
+             && (whole || !is_masked_locked (irq, &irq->vectors[i + n])))
+        {
+          eventfds[n] = irq->vectors[i + n].eventfd;
+          irq->vectors[i + n].is_armed = TRUE;
+          n++;
+        }
+      g_mutex_unlock (&irq->lock);
+      if (n > 0 && !device_arm (irq->device, MSIX, i, eventfds, n))
+        {
+          g_mutex_lock (&irq->lock);
+          for (guint k = 0; k < n; k++)
+            irq->vectors[i + k].is_armed = FALSE;
+          g_mutex_unlock (&irq->lock);
+        }
+      i += n;
+    }
+}
+
+static void
+arm_intx (Irq *irq)
+{
+  if (!irq->has_pin || !device_arm (irq->device, INTX, 0, &irq->intx_eventfd, 1))
+    return;
+  if (irq->use_irqfd)
+    device_arm_unmask (irq->device, INTX, irq->intx_unmask_eventfd);
+}
+
+/* Servers have one array of eventfds for all kinds: the old kind is disabled before the new one is
+   armed. */
+void
+irq_set_msix (Irq *irq, gboolean enabled, gboolean masked)
+{
+  gboolean was_enabled;
+
+  g_mutex_lock (&irq->lock);
+  was_enabled = irq->msix_enabled;
+  irq->msix_enabled = enabled;
+  irq->msix_masked = masked;
+  update_intx_locked (irq);
+  update_vectors_locked (irq);
+  if (!enabled)
+    for (guint i = 0; i < irq->place.n_vectors; i++)
+      irq->vectors[i].is_armed = FALSE;
+  g_mutex_unlock (&irq->lock);
+
+  if (enabled && !was_enabled && irq->has_pin)
+    device_disarm (irq->device, INTX);
+  if (enabled)
+    arm_vectors (irq);
+  if (!enabled && was_enabled)
+    {
+      device_disarm (irq->device, MSIX);
+      arm_intx (irq);
+    }
+}
+
+void
+irq_set_intx (Irq *irq, gboolean enabled)
+{
+  g_mutex_lock (&irq->lock);
+  irq->intx_enabled = enabled;
+  update_intx_locked (irq);
+  g_mutex_unlock (&irq->lock);
+}
+
+/* The library has armed again what was armed; what was to be armed while there was no server was
+   not. */
+void
+irq_restore (Irq *irq)
+{
+  gboolean msix_enabled;
+
+  g_mutex_lock (&irq->lock);
+  msix_enabled = irq->msix_enabled;
+  g_mutex_unlock (&irq->lock);
+  if (msix_enabled)
+    arm_vectors (irq);
+  else
+    arm_intx (irq);
+}
+
+/* The table and the pending bits. */
+
+static gboolean
+is_inside (guint64 offset, guint size, guint32 begin, guint32 length)
+{
+  return offset >= begin && size <= length && offset - begin <= length - size;
+}
+
+/* The word of pending bits at 64 * INDEX. */
+static guint64
+get_pending_locked (Irq *irq, guint index)
+{
+  guint64 bits = 0;
+
+  for (guint i = 0; i < 64 && 64 * index + i < irq->place.n_vectors; i++)
+    {
+      Vector *vector = &irq->vectors[64 * index + i];
+      struct pollfd readable = { .fd = vector->eventfd, .events = POLLIN };
+
+      if (vector->is_pending || (!vector->is_heard && poll (&readable, 1, 0) > 0))
+        bits |= G_GUINT64_CONSTANT (1) << i;
+    }
+  return GUINT64_TO_LE (bits);
+}
+
+gboolean
+irq_read (Irq *irq, guint bar, guint64 offset, gpointer data, guint size)
+{
+  const MsixPlace *place = &irq->place;
+  guint table_size = place->n_vectors * PCI_MSIX_ENTRY_SIZE;
+  guint pending_size = (place->n_vectors + 63) / 64 * 8;
+
+  if (bar == place->table_bar && is_inside (offset, size, place->table_offset, table_size))
+    {
+      guint8 *bytes = data;
+
+      offset -= place->table_offset;
+      g_mutex_lock (&irq->lock);
+      for (guint i = 0; i < size; i++, offset++)
+        bytes[i] = ((guint8 *) irq->vectors[offset / PCI_MSIX_ENTRY_SIZE]
+                      .entry)[offset % PCI_MSIX_ENTRY_SIZE];
+      g_mutex_unlock (&irq->lock);
+      return TRUE;
+    }
+  if (bar == place->pending_bar && is_inside (offset, size, place->pending_offset, pending_size))
+    {
+      guint64 bits;
+
+      offset -= place->pending_offset;
+      if (offset % 8 + size > 8)
+        return FALSE;
+      g_mutex_lock (&irq->lock);
+      bits = get_pending_locked (irq, offset / 8);
+      g_mutex_unlock (&irq->lock);
+      memcpy (data, (guint8 *) &bits + offset % 8, size);
+      return TRUE;
+    }
+  return FALSE;
+}
+
+/* Whole words, as the specification wants it; others are ignored. */
+gboolean
+irq_write (Irq *irq, guint bar, guint64 offset, gconstpointer data, guint size)
+{
+  const MsixPlace *place = &irq->place;
+  guint table_size = place->n_vectors * PCI_MSIX_ENTRY_SIZE;
+
+  if (bar != place->table_bar || !is_inside (offset, size, place->table_offset, table_size))
+    return FALSE;
+  offset -= place->table_offset;
+  if (offset % 4 != 0 || size % 4 != 0)
+    return TRUE;
+
+  g_mutex_lock (&irq->lock);
+  for (guint i = 0; i < size; i += 4, offset += 4)
+    {
+      guint32 *word = &irq->vectors[offset / PCI_MSIX_ENTRY_SIZE].entry[offset / 4 % 4];
+
+      memcpy (word, (const guint8 *) data + i, 4);
+      if (offset / 4 % 4 == 3)
+        *word &= PCI_MSIX_ENTRY_CTRL_MASKBIT;
+    }
+  update_vectors_locked (irq);
+  g_mutex_unlock (&irq->lock);
+  arm_vectors (irq);
+  return TRUE;
+}
+
+/* Its life. */
+
+static int
+make_eventfd (GError **error)
+{
+  int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+  if (fd < 0)
+    g_set_error (error, VM_ERROR, 0, "eventfd: %s", g_strerror (errno));
+  return fd;
+}
+
+Irq *
+irq_new (Vm *vm,
+         Device *device,
+         const MsixPlace *msix,
+         gboolean has_pin,
+         gboolean use_irqfd,
+         GError **error)
+{
+  g_autoptr (Irq) irq = g_new0 (Irq, 1);
+
+  g_mutex_init (&irq->lock);
+  irq->vm = vm;
+  irq->device = device;
+  irq->place = *msix;
+  irq->place.n_vectors
+    = MIN (MIN (msix->n_vectors, MAX_VECTORS), device_get_n_irqs (device, MSIX));
+  irq->has_pin = has_pin && device_get_n_irqs (device, INTX) > 0;
+  irq->intx_enabled = TRUE;
+  irq->use_irqfd = use_irqfd;
+  irq->vectors = g_new0 (Vector, irq->place.n_vectors);
+  irq->intx_eventfd = irq->intx_unmask_eventfd = -1;
+  for (guint i = 0; i < irq->place.n_vectors; i++)
+    {
+      irq->vectors[i].irq = irq;
+      irq->vectors[i].number = i;
+      irq->vectors[i].entry[3] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+      irq->vectors[i].eventfd = -1;
+    }
+
+  if (irq->use_irqfd && !set_routes_locked (irq))
+    {
+      g_printerr ("kvm-monitor: KVM_SET_GSI_ROUTING: %s; the main loop injects interrupts\n",
+                  g_strerror (errno));
+      irq->use_irqfd = FALSE;
+    }
+  irq->intx_eventfd = make_eventfd (error);
+  irq->intx_unmask_eventfd = make_eventfd (error);
+  if (irq->intx_eventfd < 0 || irq->intx_unmask_eventfd < 0)
+    return NULL;
+  for (guint i = 0; i < irq->place.n_vectors; i++)
+    {
+      irq->vectors[i].eventfd = make_eventfd (error);
+      if (irq->vectors[i].eventfd < 0)
+        return NULL;
+    }
+  if (!irq->use_irqfd)
+    {
+      irq->intx_watch = g_unix_fd_add (irq->intx_eventfd, G_IO_IN, on_intx, irq);
+      for (guint i = 0; i < irq->place.n_vectors; i++)
+        irq->vectors[i].watch
+          = g_unix_fd_add (irq->vectors[i].eventfd, G_IO_IN, on_vector, &irq->vectors[i]);
+    }
+
+  irq_set_intx (irq, TRUE);
+  arm_intx (irq);
+  return g_steal_pointer (&irq);
+}
+
+void
+irq_free (Irq *irq)
+{
+  if (irq->intx_watch != 0)
+    g_source_remove (irq->intx_watch);
+  for (guint i = 0; i < irq->place.n_vectors; i++)
+    {
+      if (irq->vectors[i].watch != 0)
+        g_source_remove (irq->vectors[i].watch);
+      if (irq->vectors[i].eventfd >= 0)
+        close (irq->vectors[i].eventfd);
+    }
+  if (irq->intx_eventfd >= 0)
+    close (irq->intx_eventfd);
+  if (irq->intx_unmask_eventfd >= 0)
+    close (irq->intx_unmask_eventfd);
+  g_mutex_clear (&irq->lock);
+  g_free (irq->vectors);
+  g_free (irq);
+}
