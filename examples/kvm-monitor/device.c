@@ -252,15 +252,6 @@ device_arm (Device *device, guint32 irq, guint start, const int *eventfds, guint
 }
 
 gboolean
-device_arm_unmask (Device *device, guint32 irq, int eventfd)
-{
-  g_autoptr (GError) error = NULL;
-
-  return tell (vuc_device_set_irq_unmask_eventfds (device->vuc, irq, 0, &eventfd, 1, &error),
-               "an interrupt cannot be unmasked by an eventfd", error);
-}
-
-gboolean
 device_disarm (Device *device, guint32 irq)
 {
   g_autoptr (GError) error = NULL;
@@ -269,13 +260,20 @@ device_disarm (Device *device, guint32 irq)
                error);
 }
 
-gboolean
+static void
+on_unmasked (VucDevice *vuc G_GNUC_UNUSED,
+             VucOperation operation G_GNUC_UNUSED,
+             const GError *error,
+             gpointer user_data G_GNUC_UNUSED)
+{
+  tell (error == NULL, "an interrupt is not unmasked", error);
+}
+
+/* Not waited for: neither the main loop nor the guest's access has to. */
+void
 device_unmask (Device *device, guint32 irq)
 {
-  g_autoptr (GError) error = NULL;
-
-  return tell (vuc_device_unmask_irqs (device->vuc, irq, 0, 1, &error),
-               "an interrupt is not unmasked", error);
+  vuc_device_unmask_irqs_async (device->vuc, irq, 0, 1, on_unmasked, NULL, NULL);
 }
 
 gboolean

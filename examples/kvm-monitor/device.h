@@ -68,9 +68,8 @@ gboolean device_post_writes (Device *device, guint bar, GError **error);
 guint device_get_n_irqs (Device *device, guint32 irq);
 gboolean device_needs_whole_set (Device *device, guint32 irq);
 gboolean device_arm (Device *device, guint32 irq, guint start, const int *eventfds, guint n);
-gboolean device_arm_unmask (Device *device, guint32 irq, int eventfd);
 gboolean device_disarm (Device *device, guint32 irq);
-gboolean device_unmask (Device *device, guint32 irq);
+void device_unmask (Device *device, guint32 irq);
 gboolean device_raise (Device *device, guint32 irq);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Device, device_free)

@@ -4,7 +4,8 @@
 /*
  * Interrupts: the MSI-X table and its pending bits, which are ours and not the device's; an eventfd
  * for each vector, which the server signals and KVM (an irqfd) listens to, past us; the routes that
- * tell KVM what a vector is; INTx, which is level triggered.
+ * tell KVM what a vector is; INTx, which is level triggered: the device masks it when it has fired,
+ * and KVM tells when the guest has ended it, which is when it is unmasked.
  *
  * A vector that the guest has masked stays armed: only its irqfd is taken away.  What comes then
  * stays in the eventfd, which is the pending bit, and KVM injects it when it gets the irqfd back.  So
@@ -69,8 +70,8 @@ struct _Irq
   Vector *vectors;
   gboolean has_pin;
   int intx_eventfd;
-  int intx_unmask_eventfd;
-  guint intx_watch;
+  int intx_end_eventfd;
+  guint intx_watch; /* the main loop's source: for the end, or without irqfds for the beginning */
   gint intx_is_high; /* atomic: raised by us, and not over yet */
 
   GMutex lock;
@@ -203,7 +204,7 @@ update_intx_locked (Irq *irq)
   struct kvm_irqfd irqfd = { .fd = irq->intx_eventfd,
                              .gsi = MACHINE_INTX,
                              .flags = KVM_IRQFD_FLAG_RESAMPLE,
-                             .resamplefd = irq->intx_unmask_eventfd };
+                             .resamplefd = irq->intx_end_eventfd };
 
   if (!irq->has_pin || hear == irq->intx_is_heard)
     return;
@@ -214,7 +215,20 @@ update_intx_locked (Irq *irq)
     g_printerr ("kvm-monitor: KVM_IRQFD for INTx: %s\n", g_strerror (errno));
 }
 
-/* Without irqfds: the main loop. */
+/* The main loop. */
+
+/* KVM has seen the guest end a level triggered interrupt.  The server could listen to this eventfd by
+   itself, but servers are known that take it and never look. */
+static gboolean
+on_intx_end (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
+{
+  Irq *irq = user_data;
+  eventfd_t count;
+
+  if (eventfd_read (fd, &count) == 0)
+    device_unmask (irq->device, INTX);
+  return G_SOURCE_CONTINUE;
+}
 
 static gboolean
 on_vector (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
@@ -309,10 +323,8 @@ arm_vectors (Irq *irq)
 static void
 arm_intx (Irq *irq)
 {
-  if (!irq->has_pin || !device_arm (irq->device, INTX, 0, &irq->intx_eventfd, 1))
-    return;
-  if (irq->use_irqfd)
-    device_arm_unmask (irq->device, INTX, irq->intx_unmask_eventfd);
+  if (irq->has_pin)
+    device_arm (irq->device, INTX, 0, &irq->intx_eventfd, 1);
 }
 
 /* Servers have one array of eventfds for all kinds: the old kind is disabled before the new one is
@@ -489,7 +501,7 @@ irq_new (Vm *vm,
   irq->intx_enabled = TRUE;
   irq->use_irqfd = use_irqfd;
   irq->vectors = g_new0 (Vector, irq->place.n_vectors);
-  irq->intx_eventfd = irq->intx_unmask_eventfd = -1;
+  irq->intx_eventfd = irq->intx_end_eventfd = -1;
   for (guint i = 0; i < irq->place.n_vectors; i++)
     {
       irq->vectors[i].irq = irq;
@@ -505,8 +517,8 @@ irq_new (Vm *vm,
       irq->use_irqfd = FALSE;
     }
   irq->intx_eventfd = make_eventfd (error);
-  irq->intx_unmask_eventfd = make_eventfd (error);
-  if (irq->intx_eventfd < 0 || irq->intx_unmask_eventfd < 0)
+  irq->intx_end_eventfd = make_eventfd (error);
+  if (irq->intx_eventfd < 0 || irq->intx_end_eventfd < 0)
     return NULL;
   for (guint i = 0; i < irq->place.n_vectors; i++)
     {
@@ -514,7 +526,9 @@ irq_new (Vm *vm,
       if (irq->vectors[i].eventfd < 0)
         return NULL;
     }
-  if (!irq->use_irqfd)
+  if (irq->use_irqfd)
+    irq->intx_watch = g_unix_fd_add (irq->intx_end_eventfd, G_IO_IN, on_intx_end, irq);
+  else
     {
       irq->intx_watch = g_unix_fd_add (irq->intx_eventfd, G_IO_IN, on_intx, irq);
       for (guint i = 0; i < irq->place.n_vectors; i++)
@@ -541,8 +555,8 @@ irq_free (Irq *irq)
     }
   if (irq->intx_eventfd >= 0)
     close (irq->intx_eventfd);
-  if (irq->intx_unmask_eventfd >= 0)
-    close (irq->intx_unmask_eventfd);
+  if (irq->intx_end_eventfd >= 0)
+    close (irq->intx_end_eventfd);
   g_mutex_clear (&irq->lock);
   g_free (irq->vectors);
   g_free (irq);
