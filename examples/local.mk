@@ -155,11 +155,12 @@ examples_kvm_monitor_kvm_monitor_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 # The guest: a flat file, to be loaded at MACHINE_GUEST, where it also begins.
 guest_sources = \
   examples/kvm-monitor/guest-macros.h \
-  examples/kvm-monitor/guest-modes.h \
+  examples/kvm-monitor/guest-modes.S \
   examples/kvm-monitor/guest.S
 examples/kvm-monitor/guest.bin: $(guest_sources) examples/kvm-monitor/machine.h
-	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(CC) $(VUC_GUEST_FLAGS) -Wl,-Ttext=0x1000,-e,start \
-	  -o $@ $(top_srcdir)/examples/kvm-monitor/guest.S
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(CC) $(VUC_GUEST_FLAGS) -Wl,-Ttext=0x1000,-e,start -o $@ \
+	  $(top_srcdir)/examples/kvm-monitor/guest.S \
+	  $(top_srcdir)/examples/kvm-monitor/guest-modes.S
 examples/kvm-monitor/kvm_monitor-guest-image.$(OBJEXT): examples/kvm-monitor/guest.bin
 CLEANFILES += examples/kvm-monitor/guest.bin
 EXTRA_DIST += $(guest_sources) examples/kvm-monitor/README.md

@@ -28,7 +28,8 @@ struct _Board
   Pci *pci;
   const BoardFuncs *funcs;
   gpointer user_data;
-  atomic_uint exits; /* accesses to memory that came here */
+  atomic_uint exits;      /* accesses to memory that came here */
+  atomic_bool was_denied; /* what was asked for last */
   GMutex lock;
   GString *line; /* guarded by lock */
 };
@@ -52,17 +53,22 @@ static void
 serve (Board *board, guint8 what)
 {
   g_autoptr (GError) error = NULL;
+  gboolean ok = TRUE;
 
   switch (what)
     {
     case ASK_RAISE_INTX:
-      device_raise (board->device, INTX);
+      ok = device_raise (board->device, INTX);
       break;
     case ASK_LOSE_DEVICE:
       board->funcs->lose_device (board->user_data);
       break;
+    case ASK_RETURN_DEVICE:
+      board->funcs->return_device (board->user_data);
+      break;
     case ASK_POST_WRITES:
-      if (!device_post_writes (board->device, 0, &error))
+      ok = device_post_writes (board->device, 0, &error);
+      if (!ok)
         g_printerr ("kvm-monitor: %s\n", error->message);
       break;
     case ASK_REST:
@@ -71,6 +77,7 @@ serve (Board *board, guint8 what)
     default:
       break;
     }
+  board->was_denied = !ok;
 }
 
 static void
@@ -108,6 +115,8 @@ port_read (gpointer user_data, guint16 port, gpointer data, guint size)
   if (pci_port_read (board->pci, port, data, size))
     return;
   memset (data, 0xff, size);
+  if (port == PORT_ASK && size == 1)
+    *(guint8 *) data = board->was_denied;
   if (port == PORT_EXITS && size == 4)
     {
       guint32 exits = GUINT32_TO_LE (board->exits);

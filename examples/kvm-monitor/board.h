@@ -17,7 +17,8 @@ typedef struct _Board Board;
 typedef struct
 {
   void (*ended) (gpointer user_data, int status); /* the guest has, or a vCPU has crashed */
-  void (*lose_device) (gpointer user_data);
+  void (*lose_device) (gpointer user_data);   /* if it is ours */
+  void (*return_device) (gpointer user_data);
 } BoardFuncs;
 
 Board *

@@ -44,6 +44,7 @@ struct _Device
   VucDevice *vuc;
   GMutex lock;
   atomic_bool is_there; /* and ready for the guest; only the main loop changes it, under the lock */
+  gboolean is_closed; /* the main thread's */
   Bar bars[N_BARS];
   atomic_ullong reads, failed_reads, writes, dropped_writes;
 };
@@ -307,6 +308,8 @@ on_event (VucDevice *vuc G_GNUC_UNUSED, VucEvent event, const GError *error, gpo
 {
   Device *device = user_data;
 
+  if (device->is_closed) /* which counts as a loss, too */
+    return;
   switch (event)
     {
     case VUC_EVENT_LOST:
@@ -395,6 +398,7 @@ device_close (Device *device)
 {
   if (device->vuc == NULL)
     return;
+  device->is_closed = TRUE;
   vuc_device_detach (device->vuc);
   vuc_device_close (device->vuc);
 }

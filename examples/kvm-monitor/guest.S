@@ -14,6 +14,12 @@
 #include "guest-macros.h"
 
         .globl  start
+        .globl  pass, exit, failed, failed_expectation
+        .globl  use_registers, use_memory, use_mapped_memory, ring_doorbells, copy_by_dma
+        .globl  take_msix, arm_vector, await_msix, take_intx, await_other_vcpus, enable_device
+        .globl  config_read, config_write, print, print_decimal
+        .globl  function, bars, sizes, msix, n_msix, n_done
+
 start:
         testl   %ebx, %ebx
         jnz     other_vcpu
@@ -533,11 +539,11 @@ other_vcpu:
         jmp     2b
 
 await_other_vcpus:
-        movl    MACHINE_PARAMETERS + PARAMETER_VCPUS, %edx
-        decl    %edx
+        movl    MACHINE_PARAMETERS + PARAMETER_VCPUS, %ebx
+        decl    %ebx
         jz      2f
         movl    $1000, %ecx
-1:      cmpl    %edx, n_done
+1:      cmpl    %ebx, n_done
         je      3f
         outport PORT_ASK, ASK_REST
         decl    %ecx
@@ -697,6 +703,3 @@ pending:        .long   0
 n_msix:         .long   0
 n_intx:         .long   0
 n_done:         .long   0       /* other vCPUs */
-        .text   0
-
-#include "guest-modes.h"

@@ -32,15 +32,17 @@
 #define MODE_BENCH 1
 #define MODE_FUZZ  2
 #define MODE_LOSE  4
+#define MODE_BACK  8 /* what was lost comes back */
 
 /* Ports. */
 #define PORT_POWER    0xf0 /* W: starts the other vCPUs */
 #define PORT_EXIT     0xf4 /* W, 8 bits: the end, with a status: 0 is good */
-#define PORT_ASK      0xf5 /* W, 8 bits: one of these: */
-#define ASK_RAISE_INTX  1  /*   have the device raise INTx */
-#define ASK_LOSE_DEVICE 2  /*   end the device's server, if we have started it */
-#define ASK_POST_WRITES 3  /*   post writes to BAR0 from now on */
-#define ASK_REST        4 /*   let this vCPU rest for 10 ms */
+#define PORT_ASK      0xf5 /* W, 8 bits: one of these; R, 8 bits: 0 if the last was granted */
+#define ASK_REST          1 /*   let this vCPU rest for 10 ms */
+#define ASK_RAISE_INTX    2 /*   have the device raise INTx */
+#define ASK_LOSE_DEVICE   3 /*   end the device's server, if it is ours */
+#define ASK_RETURN_DEVICE 4 /*   start it again */
+#define ASK_POST_WRITES   5 /*   post writes to BAR0 from now on */
 #define PORT_EXITS    0xf8 /* R, 32 bits: how many accesses to memory have left the guest */
 #define PORT_SERIAL   0x3f8
 #define PORT_ELCR     0x4d0

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../vfio-user-dump/demo.h"
 #include "board.h"
@@ -44,7 +45,8 @@ typedef struct
   GMainLoop *loop;
   Demo *server;
   Pci *pci;
-  gint status; /* atomic: to exit with */
+  gint is_away; /* atomic: the demo device is not to be started */
+  gint status;  /* atomic: to exit with */
 } Monitor;
 
 /* The device. */
@@ -55,6 +57,11 @@ start_demo (gpointer user_data, GError **error)
 {
   Monitor *monitor = user_data;
 
+  if (g_atomic_int_get (&monitor->is_away))
+    {
+      g_set_error (error, VM_ERROR, 0, "the guest wants to be without the device");
+      return -1;
+    }
   g_clear_pointer (&monitor->server, demo_stop);
   monitor->server = demo_start (error);
   return monitor->server == NULL ? -1 : dup (demo_get_socket (monitor->server));
@@ -114,7 +121,18 @@ kill_server (gpointer user_data)
 static void
 on_lose_device (gpointer user_data)
 {
-  g_idle_add (kill_server, user_data);
+  Monitor *monitor = user_data;
+
+  g_atomic_int_set (&monitor->is_away, TRUE);
+  g_idle_add (kill_server, monitor);
+}
+
+static void
+on_return_device (gpointer user_data)
+{
+  Monitor *monitor = user_data;
+
+  g_atomic_int_set (&monitor->is_away, FALSE);
 }
 
 static void
@@ -123,6 +141,7 @@ load_guest (Monitor *monitor, Vm *vm)
   const Options *options = &monitor->options;
   guint32 parameters[N_PARAMETERS] = {
     [PARAMETER_MODE / 4] = (options->bench ? MODE_BENCH : 0) | (options->lose ? MODE_LOSE : 0)
+                           | (options->reconnect ? MODE_BACK : 0)
                            | (options->fuzz_seconds > 0 ? MODE_FUZZ : 0),
     [PARAMETER_TSC_KHZ / 4] = vm_get_tsc_khz (vm),
     [PARAMETER_SECONDS / 4] = options->fuzz_seconds,
@@ -140,7 +159,7 @@ load_guest (Monitor *monitor, Vm *vm)
 static gboolean
 run (Monitor *monitor, GError **error)
 {
-  static const BoardFuncs funcs = { on_ended, on_lose_device };
+  static const BoardFuncs funcs = { on_ended, on_lose_device, on_return_device };
   const Options *options = &monitor->options;
   DeviceOptions device_options = {
     .path = options->path,

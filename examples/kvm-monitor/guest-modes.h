@@ -1,4 +1,0 @@
-bench: ret
-fuzz: jmp pass
-fuzz_other: hlt
-lose_device: ret
