@@ -188,17 +188,21 @@ fuzz_round:
         sbbl    fuzz_end + 4, %edx
         jae     fuzz_return
         incl    %ecx
-        testl   $63, %ecx               /* now and then all is put back in its place */
+        testl   $255, %ecx              /* now and then all is put back in its place */
         jnz     1f
         call    fuzz_recover
 1:      lock incl n_accesses
         call    random
         movl    %eax, %ebx
-        andl    $7, %ebx
+        andl    $31, %ebx
         call    random
-        cmpl    $6, %ebx
-        je      fuzz_config
-        ja      fuzz_nobody
+        cmpl    $31, %ebx
+        je      fuzz_config             /* seldom: it moves everything about */
+        cmpl    $30, %ebx
+        je      fuzz_nobody
+2:      subl    $6, %ebx
+        jns     2b
+        addl    $6, %ebx
         movl    sizes(,%ebx,4), %edx
         testl   %edx, %edx
         jz      fuzz_nobody
