@@ -154,7 +154,7 @@ examples_kvm_monitor_kvm_monitor_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 
 # The guest: a flat file, to be loaded at MACHINE_GUEST, where it also begins.
 guest_sources = \
-  examples/kvm-monitor/guest-macros.h \
+  examples/kvm-monitor/guest-macros.S \
   examples/kvm-monitor/guest-modes.S \
   examples/kvm-monitor/guest.S
 examples/kvm-monitor/guest.bin: $(guest_sources) examples/kvm-monitor/machine.h

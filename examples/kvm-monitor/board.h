@@ -17,12 +17,11 @@ typedef struct _Board Board;
 typedef struct
 {
   void (*ended) (gpointer user_data, int status); /* the guest has, or a vCPU has crashed */
-  void (*lose_device) (gpointer user_data);   /* if it is ours */
+  void (*lose_device) (gpointer user_data);       /* if it is ours */
   void (*return_device) (gpointer user_data);
 } BoardFuncs;
 
-Board *
-board_new (Vm *vm, Device *device, Pci *pci, const BoardFuncs *funcs, gpointer user_data);
+Board *board_new (Vm *vm, Device *device, Pci *pci, const BoardFuncs *funcs, gpointer user_data);
 void board_free (Board *board);
 const VmBus *board_get_bus (void); /* its data is the board */
 

@@ -44,7 +44,7 @@ struct _Device
   VucDevice *vuc;
   GMutex lock;
   atomic_bool is_there; /* and ready for the guest; only the main loop changes it, under the lock */
-  gboolean is_closed; /* the main thread's */
+  gboolean is_closed;   /* the main thread's */
   Bar bars[N_BARS];
   atomic_ullong reads, failed_reads, writes, dropped_writes;
 };
@@ -117,8 +117,8 @@ device_prepare_bar (Device *device, guint number, gboolean is_port)
     }
   if (device->options->io_fds)
     {
-      bar->has_io_fds
-        = vuc_device_get_region_io_fds (device->vuc, number, &io_fds, &n_io_fds, &error);
+      bar->has_io_fds = vuc_device_get_region_io_fds (device->vuc, number, &io_fds, &n_io_fds,
+                                                      &error);
       if (!bar->has_io_fds)
         g_printerr ("kvm-monitor: BAR%u has no ioeventfds: %s\n", number, error->message);
     }
@@ -267,7 +267,8 @@ on_unmasked (VucDevice *vuc G_GNUC_UNUSED,
              const GError *error,
              gpointer user_data G_GNUC_UNUSED)
 {
-  tell (error == NULL, "an interrupt is not unmasked", error);
+  if (!g_error_matches (error, VUC_ERROR, VUC_ERROR_DISCONNECTED)) /* it is unmasked, once back */
+    tell (error == NULL, "an interrupt is not unmasked", error);
 }
 
 /* Not waited for: neither the main loop nor the guest's access has to. */

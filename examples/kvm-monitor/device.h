@@ -14,9 +14,9 @@ typedef struct _Device Device;
 
 typedef struct
 {
-  const char *path;                                    /* the server's socket; NULL: */
+  const char *path;                                        /* the server's socket; NULL: */
   int (*open_socket) (gpointer user_data, GError **error); /* a new one, each time */
-  gboolean reconnect;                                  /* whether to come back after a loss */
+  gboolean reconnect;                                      /* whether to come back after a loss */
   gboolean io_fds;   /* whether to ask the server for IO descriptors */
   guint64 dma_begin; /* from here on guest memory is the device's, too */
   /* Main thread: the device is lost, connected again (ERROR is NULL), or will not be any more. */
@@ -46,12 +46,18 @@ void device_free (Device *device);
 /* A function that is gone from a PCI bus reads as all ones, and ignores writes; so does an access
    that the device refuses.  Returns whether it did not. */
 gboolean device_read (Device *device, guint32 region, guint64 offset, gpointer data, guint size);
-gboolean
-device_write (Device *device, guint32 region, guint64 offset, gconstpointer data, guint size);
+gboolean device_write (Device *device,
+                       guint32 region,
+                       guint64 offset,
+                       gconstpointer data,
+                       guint size);
 /* The same, for who was told that the device is back: until that function has returned, the guest
    still finds nothing. */
-gboolean
-device_restore (Device *device, guint32 region, guint64 offset, gconstpointer data, guint size);
+gboolean device_restore (Device *device,
+                         guint32 region,
+                         guint64 offset,
+                         gconstpointer data,
+                         guint size);
 guint64 device_get_region_size (Device *device, guint32 region);
 void device_get_counters (Device *device, DeviceCounters *counters);
 

@@ -11,14 +11,14 @@
  * address, with interrupts off but in the steps that wait for one.  No firmware, nobody below it.
  */
 
-#include "guest-macros.h"
+#include "guest-macros.S"
 
         .globl  start
         .globl  pass, exit, failed, failed_expectation
         .globl  use_registers, use_memory, use_mapped_memory, ring_doorbells, copy_by_dma
         .globl  take_msix, arm_vector, await_msix, take_intx, await_other_vcpus, enable_device
         .globl  config_read, config_write, print, print_decimal
-        .globl  function, bars, sizes, msix, n_msix, n_done
+        .globl  function, identity, bars, sizes, is_port, msix, n_msix, n_done
 
 start:
         testl   %ebx, %ebx
@@ -26,10 +26,10 @@ start:
 
         call    find_device
         call    place_bars
-        cmpl    $0x76751234, identity
-        jne     unknown_device
         testl   $MODE_FUZZ, MACHINE_PARAMETERS + PARAMETER_MODE
         jnz     fuzz
+        cmpl    $0x76751234, identity
+        jne     unknown_device
 
         movw    $PORT_POWER, %dx
         outb    %al, %dx
@@ -63,15 +63,17 @@ unknown_device:
         xorl    %ebx, %ebx
 1:      cmpl    $0, sizes(,%ebx,4)
         je      2f
-        testl   $1, is_port(,%ebx,4)
-        jnz     2f
         say     "     BAR"
         movl    %ebx, %eax
         call    print_decimal
         say     " begins with "
-        movl    bars(,%ebx,4), %eax
-        movl    (%eax), %eax
-        call    print_hex
+        movl    bars(,%ebx,4), %edx
+        testl   $1, is_port(,%ebx,4)
+        jz      3f
+        inl     %dx, %eax
+        jmp     4f
+3:      movl    (%edx), %eax
+4:      call    print_hex
         say     "\n"
 2:      incl    %ebx
         cmpl    $6, %ebx

@@ -36,8 +36,8 @@
 #define INTX 0 /* VFIO's indexes */
 #define MSIX 2
 
-#define N_PINS    24 /* of the I/O APIC; the two PICs share the first 16 */
-#define FIRST_MSI N_PINS
+#define N_PINS      24 /* of the I/O APIC; the two PICs share the first 16 */
+#define FIRST_MSI   N_PINS
 #define MAX_VECTORS 2048 /* what the capability can say */
 
 #define MSI_ADDRESS      0xfee00000
@@ -71,7 +71,7 @@ struct _Irq
   gboolean has_pin;
   int intx_eventfd;
   int intx_end_eventfd;
-  guint intx_watch; /* the main loop's source: for the end, or without irqfds for the beginning */
+  guint intx_watch;  /* the main loop's source: for the end, or without irqfds for the beginning */
   gint intx_is_high; /* atomic: raised by us, and not over yet */
 
   GMutex lock;
@@ -495,8 +495,7 @@ irq_new (Vm *vm,
   irq->vm = vm;
   irq->device = device;
   irq->place = *msix;
-  irq->place.n_vectors
-    = MIN (MIN (msix->n_vectors, MAX_VECTORS), device_get_n_irqs (device, MSIX));
+  irq->place.n_vectors = MIN (MIN (msix->n_vectors, MAX_VECTORS), device_get_n_irqs (device, MSIX));
   irq->has_pin = has_pin && device_get_n_irqs (device, INTX) > 0;
   irq->intx_enabled = TRUE;
   irq->use_irqfd = use_irqfd;
@@ -532,8 +531,8 @@ irq_new (Vm *vm,
     {
       irq->intx_watch = g_unix_fd_add (irq->intx_eventfd, G_IO_IN, on_intx, irq);
       for (guint i = 0; i < irq->place.n_vectors; i++)
-        irq->vectors[i].watch
-          = g_unix_fd_add (irq->vectors[i].eventfd, G_IO_IN, on_vector, &irq->vectors[i]);
+        irq->vectors[i].watch = g_unix_fd_add (irq->vectors[i].eventfd, G_IO_IN, on_vector,
+                                               &irq->vectors[i]);
     }
 
   irq_set_intx (irq, TRUE);

@@ -212,7 +212,8 @@ static gboolean
 parse (Options *options, int *argc, char ***argv, GError **error)
 {
   const GOptionEntry entries[] = {
-    { "demo", 0, 0, G_OPTION_ARG_NONE, &options->demo, "Start the demo device, and use that", NULL },
+    { "demo", 0, 0, G_OPTION_ARG_NONE, &options->demo, "Start the demo device, and use that",
+      NULL },
     { "bench", 0, 0, G_OPTION_ARG_NONE, &options->bench, "Measure, inside the guest", NULL },
     { "lose", 0, 0, G_OPTION_ARG_NONE, &options->lose,
       "Wait until the server has gone (--demo: end it), and until it is back", NULL },

@@ -5,9 +5,10 @@
  * The PCI bus: configuration accesses by ports 0xcf8 and 0xcfc go to the device's configuration
  * space, and what the guest wrote into it decides where the BARs are and which interrupts are on.
  *
- * The device says what a BAR is, once; its answers afterwards are the guest's affair: what we decode
- * is what the guest wrote, rounded down to the BAR's size, and only where BARs may be.  So whatever
- * a server answers, nothing of it ends up over guest memory or an interrupt controller.
+ * The device is believed what kind a BAR is, and how large, once.  From then on BAR registers read as
+ * what the guest wrote, rounded down to the size; servers are known that answer for BARs that there are
+ * not.  A BAR is decoded only where BARs may be: whatever a server says and a guest does, nothing ends
+ * up over guest memory or an interrupt controller.
  *
  * Does not know the library, nor KVM.  vCPU threads, and the main thread.  The lock is not held while
  * the device is asked something.  Not here: bridges, functions, expansion ROMs, MSI (a guest that
@@ -25,7 +26,8 @@
 #define CONFIG_REGION 7 /* VFIO's */
 #define CONFIG_SIZE   256
 #define N_BARS        6
-#define COMMAND_BITS  (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)
+#define COMMAND_BITS                                                                               \
+  (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE)
 
 typedef struct
 {
@@ -33,6 +35,7 @@ typedef struct
   guint64 size; /* a power of two; 0: there is none */
   gboolean is_port;
   gboolean is_64;
+  guint8 type; /* the register's bits that cannot be written */
 
   /* Guarded by the lock. */
   gboolean is_placed;
@@ -46,8 +49,8 @@ struct _Pci
   guint8 msix; /* where the capability is; 0: nowhere */
 
   GMutex lock;
-  guint32 selected;              /* guarded by lock: what was written to 0xcf8 */
-  guint8 written[CONFIG_SIZE];   /* guarded by lock: what the guest wrote */
+  guint32 selected;            /* guarded by lock: what was written to 0xcf8 */
+  guint8 written[CONFIG_SIZE]; /* guarded by lock: what the guest wrote */
   Bar bars[N_BARS];
 };
 
@@ -69,6 +72,21 @@ overlaps_locked (Pci *pci, guint number, guint64 address)
   return FALSE;
 }
 
+/* What the guest wrote into the BAR's one or two registers, without the bits that cannot be. */
+static guint64
+get_address_locked (Pci *pci, guint number)
+{
+  const Bar *bar = &pci->bars[number];
+  guint32 low, high = 0;
+
+  if (bar->size == 0)
+    return 0;
+  memcpy (&low, &pci->written[PCI_BASE_ADDRESS_0 + 4 * number], 4);
+  if (bar->is_64)
+    memcpy (&high, &pci->written[PCI_BASE_ADDRESS_0 + 4 * number + 4], 4);
+  return ((guint64) GUINT32_FROM_LE (high) << 32 | GUINT32_FROM_LE (low)) & ~(bar->size - 1);
+}
+
 /* Whether the BAR is decoded, and at which address. */
 static gboolean
 find_place_locked (Pci *pci, guint number, guint64 *address)
@@ -77,14 +95,10 @@ find_place_locked (Pci *pci, guint number, guint64 *address)
   const guint8 *command = &pci->written[PCI_COMMAND];
   guint64 begin = bar->is_port ? MACHINE_PORTS : MACHINE_BARS;
   guint64 end = bar->is_port ? MACHINE_PORTS_END : MACHINE_BARS_END;
-  guint32 low, high = 0;
 
   if (bar->size == 0 || (*command & (bar->is_port ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)) == 0)
     return FALSE;
-  memcpy (&low, &pci->written[PCI_BASE_ADDRESS_0 + 4 * number], 4);
-  if (bar->is_64)
-    memcpy (&high, &pci->written[PCI_BASE_ADDRESS_0 + 4 * number + 4], 4);
-  *address = ((guint64) GUINT32_FROM_LE (high) << 32 | GUINT32_FROM_LE (low)) & ~(bar->size - 1);
+  *address = get_address_locked (pci, number);
   return *address >= begin && *address < end && bar->size <= end - *address
          && !overlaps_locked (pci, number, *address);
 }
@@ -203,6 +217,38 @@ touches (guint offset, guint size, guint begin, guint length)
   return offset < begin + length && begin < offset + size;
 }
 
+/* The registers of all BARs, as the guest reads them. */
+static void
+get_bar_registers (Pci *pci, guint32 registers[N_BARS])
+{
+  memset (registers, 0, N_BARS * sizeof registers[0]);
+  g_mutex_lock (&pci->lock);
+  for (guint i = 0; i < N_BARS; i++)
+    {
+      guint64 address = get_address_locked (pci, i);
+
+      if (pci->bars[i].size == 0)
+        continue;
+      registers[i] = GUINT32_TO_LE ((guint32) address | pci->bars[i].type);
+      if (pci->bars[i].is_64)
+        registers[++i] = GUINT32_TO_LE (address >> 32);
+    }
+  g_mutex_unlock (&pci->lock);
+}
+
+/* At most 4 bytes, not across two registers. */
+static void
+config_read (Pci *pci, guint offset, gpointer data, guint size)
+{
+  guint32 registers[N_BARS];
+
+  if (!device_read (pci->device, CONFIG_REGION, offset, data, size)
+      || !touches (offset, size, PCI_BASE_ADDRESS_0, sizeof registers))
+    return;
+  get_bar_registers (pci, registers);
+  memcpy (data, (guint8 *) registers + offset - PCI_BASE_ADDRESS_0, size);
+}
+
 static void
 config_write (Pci *pci, guint offset, gconstpointer data, guint size)
 {
@@ -247,7 +293,7 @@ pci_port_read (Pci *pci, guint16 port, gpointer data, guint size)
       if (!find_config (pci, port, size, &offset))
         return FALSE;
       irq_device_accessed (pci->irq);
-      device_read (pci->device, CONFIG_REGION, offset, data, size);
+      config_read (pci, offset, data, size);
       return TRUE;
     }
   return bar_read (pci, TRUE, port, data, size);
@@ -321,6 +367,7 @@ read_bars (Pci *pci, const guint8 *config)
         continue;
       bar->size = round_up_to_power_of_two (size);
       bar->is_port = (type & PCI_BASE_ADDRESS_SPACE_IO) != 0;
+      bar->type = type & (bar->is_port ? ~PCI_BASE_ADDRESS_IO_MASK : ~PCI_BASE_ADDRESS_MEM_MASK);
       bar->is_64 = !bar->is_port && i + 1 < N_BARS
                    && (type & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
       device_prepare_bar (pci->device, i, bar->is_port);

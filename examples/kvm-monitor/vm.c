@@ -55,7 +55,7 @@ struct _Vm
 
   GMutex lock;
   GCond changed;
-  gboolean is_on;                          /* guarded by lock */
+  gboolean is_on;                                      /* guarded by lock */
   struct kvm_userspace_memory_region slots[MAX_SLOTS]; /* guarded by lock; size 0: free */
 };
 
@@ -372,8 +372,8 @@ run_vcpu (void *data)
       }
     else if (errno != EINTR && errno != EAGAIN)
       {
-        g_autofree char *why
-          = g_strdup_printf ("vCPU %u: KVM_RUN: %s", vcpu->number, g_strerror (errno));
+        g_autofree char *why = g_strdup_printf ("vCPU %u: KVM_RUN: %s", vcpu->number,
+                                                g_strerror (errno));
 
         vm->bus.crashed (vm->user_data, why);
         break;
