@@ -137,6 +137,8 @@ examples_kvm_monitor_kvm_monitor_SOURCES = \
   examples/kvm-monitor/device.c \
   examples/kvm-monitor/device.h \
   examples/kvm-monitor/guest-image.S \
+  examples/kvm-monitor/intx.c \
+  examples/kvm-monitor/intx.h \
   examples/kvm-monitor/irq.c \
   examples/kvm-monitor/irq.h \
   examples/kvm-monitor/machine.h \
@@ -152,15 +154,19 @@ examples_kvm_monitor_kvm_monitor_CPPFLAGS = \
   -DDEMO_INSTALLED='"$(pkglibexecdir)/demo-device"'
 examples_kvm_monitor_kvm_monitor_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 
-# The guest: a flat file, to be loaded at MACHINE_GUEST, where it also begins.
-guest_sources = \
-  examples/kvm-monitor/guest-macros.S \
-  examples/kvm-monitor/guest-modes.S \
-  examples/kvm-monitor/guest.S
-examples/kvm-monitor/guest.bin: $(guest_sources) examples/kvm-monitor/machine.h
+# The guest: a flat file, to be loaded at MACHINE_GUEST. It begins with its first file.
+guest_parts = \
+  examples/kvm-monitor/guest.S \
+  examples/kvm-monitor/guest-interrupts.S \
+  examples/kvm-monitor/guest-lib.S \
+  examples/kvm-monitor/guest-modes.S
+guest_headers = examples/kvm-monitor/guest-macros.S examples/kvm-monitor/machine.h
+examples/kvm-monitor/guest.bin: $(guest_parts) $(guest_headers)
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && $(CC) $(VUC_GUEST_FLAGS) -Wl,-Ttext=0x1000,-e,start -o $@ \
-	  $(top_srcdir)/examples/kvm-monitor/guest.S \
-	  $(top_srcdir)/examples/kvm-monitor/guest-modes.S
+	  $(guest_parts:%=$(top_srcdir)/%)
 examples/kvm-monitor/kvm_monitor-guest-image.$(OBJEXT): examples/kvm-monitor/guest.bin
 CLEANFILES += examples/kvm-monitor/guest.bin
-EXTRA_DIST += $(guest_sources) examples/kvm-monitor/README.md
+EXTRA_DIST += \
+  $(guest_parts) \
+  examples/kvm-monitor/guest-macros.S \
+  examples/kvm-monitor/README.md

@@ -4,8 +4,9 @@
 /*
  * The guest: finds the device on the PCI bus, sizes and places its BARs, and, if it is the demo
  * device, uses all that it has: registers, mapped memory, doorbells, DMA, interrupts.  Prints a line
- * for each step, and PASS, or what failed.  guest-modes.S has what it does on request: losing the
- * device, measuring, fuzzing.
+ * for each step, and PASS, or what failed.  guest-interrupts.S has the steps with interrupts,
+ * guest-modes.S what it does on request: measuring, losing the device, fuzzing; guest-lib.S what all
+ * of them use.
  *
  * Runs in real mode with data segments of 4 GiB (the monitor has set their limit), at its physical
  * address, with interrupts off but in the steps that wait for one.  No firmware, nobody below it.
@@ -14,11 +15,9 @@
 #include "guest-macros.S"
 
         .globl  start
-        .globl  pass, exit, failed, failed_expectation
-        .globl  use_registers, use_memory, use_mapped_memory, ring_doorbells, copy_by_dma
-        .globl  take_msix, arm_vector, await_msix, take_intx, await_other_vcpus, enable_device
-        .globl  config_read, config_write, print, print_decimal
-        .globl  function, identity, bars, sizes, is_port, msix, n_msix, n_done
+        .globl  pass, exit, find_device, enable_device
+        .globl  use_registers, use_memory, use_mapped_memory, ring_doorbells
+        .globl  copy_by_dma, begin_copy, end_copy, await_other_vcpus
 
 start:
         testl   %ebx, %ebx
@@ -31,12 +30,12 @@ start:
         cmpl    $0x76751234, identity
         jne     unknown_device
 
-        movw    $PORT_POWER, %dx
-        outb    %al, %dx
         call    use_registers
         call    use_memory
         call    use_mapped_memory
         call    ring_doorbells
+        movw    $PORT_POWER, %dx        /* from here on others leave the guest, too */
+        outb    %al, %dx
         call    copy_by_dma
         call    take_msix
         call    take_intx
@@ -344,182 +343,6 @@ copy_by_dma:
 1:      say     "ok   DMA by message\n"
         ret
 
-/* Steps: MSI-X.  Vectors of the processor are 0x40 plus those of the device. */
-take_msix:
-        movl    $0xfee000f0, %ebx       /* the local APIC: on, and the PIC on its pin LINT0 */
-        movl    $0x1ff, (%ebx)
-        movl    $0xfee00350, %ebx
-        movl    $0x700, (%ebx)
-        movl    $0, n_msix
-        movw    $on_msix, 4 * 0x43
-        movw    $0, 4 * 0x43 + 2
-        movw    $on_msix, 4 * 0x45
-        movw    $0, 4 * 0x45 + 2
-
-        call    find_msix
-        movl    $3, %eax
-        call    arm_vector
-        movl    $5, %eax
-        call    arm_vector
-        movl    msix, %eax
-        movl    $0x80000000, %edx       /* on */
-        call    config_write
-
-        bar     0
-        movl    $3, 0x140(%ebx)
-        movl    $1, %eax
-        call    await_msix
-        say     "ok   MSI-X: an interrupt\n"
-
-        movl    table, %edi
-        movl    $1, 3 * 16 + 12(%edi)   /* masks it */
-        movl    $3, 0x140(%ebx)
-        sti
-        nop
-        nop
-        cli
-        movl    n_msix, %eax
-        expect  1, "interrupts while the vector is masked"
-        movl    pending, %esi
-        movl    (%esi), %eax
-        expect  8, "pending bits while the vector is masked"
-        movl    $0, 3 * 16 + 12(%edi)
-        movl    $2, %eax
-        call    await_msix
-        movl    pending, %esi
-        movl    (%esi), %eax
-        expect  0, "pending bits when the vector is unmasked"
-        say     "ok   MSI-X: one that was masked is pending, and comes\n"
-
-        movl    $1, %eax
-        movl    $5, %edx
-        call    begin_copy
-        movl    $3, %eax
-        call    await_msix
-        call    end_copy
-        say     "ok   MSI-X: a copy ends with one\n"
-        ret
-
-/* Unmasks vector EAX in the table. */
-arm_vector:
-        movl    %eax, %edi
-        shll    $4, %edi
-        addl    table, %edi
-        movl    $0xfee00000, (%edi)
-        movl    $0, 4(%edi)
-        addl    $0x40, %eax
-        movl    %eax, 8(%edi)
-        movl    $0, 12(%edi)
-        ret
-
-/* The MSI-X capability, its table, its pending bits. */
-find_msix:
-        movl    $0x34, %eax
-        call    config_read
-1:      andl    $0xfc, %eax
-        jnz     2f
-        fail    "no MSI-X capability"
-2:      movl    %eax, msix
-        call    config_read
-        cmpb    $0x11, %al
-        je      3f
-        shrl    $8, %eax
-        jmp     1b
-3:      movl    msix, %eax
-        addl    $4, %eax
-        call    4f
-        movl    %eax, table
-        movl    msix, %eax
-        addl    $8, %eax
-        call    4f
-        movl    %eax, pending
-        ret
-4:      call    config_read
-        movl    %eax, %ebx
-        andl    $7, %ebx
-        andl    $~7, %eax
-        addl    bars(,%ebx,4), %eax
-        ret
-
-on_msix:
-        pushl   %eax
-        incl    n_msix
-        movl    $0xfee000b0, %eax
-        movl    $0, (%eax)
-        popl    %eax
-        iret
-
-/* Until there were EAX interrupts.  Nothing comes between STI and HLT. */
-await_msix:
-        cli
-        cmpl    %eax, n_msix
-        jae     1f
-        sti
-        hlt
-        jmp     await_msix
-1:      ret
-
-/* Steps: INTx, which comes through the two PICs. */
-take_intx:
-        movl    msix, %eax
-        xorl    %edx, %edx              /* MSI-X off */
-        call    config_write
-        movl    $0x3c, %eax
-        call    config_read
-        movzbl  %ah, %edx
-        movzbl  %al, %eax
-        cmpl    $1, %edx
-        je      1f
-        fail    "no interrupt pin"
-1:      expect  MACHINE_INTX, "the interrupt line"
-
-        outport 0x20, 0x11
-        outport 0xa0, 0x11
-        outport 0x21, 0x30              /* lines 0 to 7 */
-        outport 0xa1, 0x38              /* lines 8 to 15 */
-        outport 0x21, 4
-        outport 0xa1, 2
-        outport 0x21, 1
-        outport 0xa1, 1
-        outport 0x21, 0xfb
-        outport 0xa1, ~(1 << (MACHINE_INTX - 8)) & 0xff
-        outport PORT_ELCR + 1, 1 << (MACHINE_INTX - 8)
-        movl    $0, n_intx
-        movw    $on_intx, 4 * (0x30 + MACHINE_INTX)
-        movw    $0, 4 * (0x30 + MACHINE_INTX) + 2
-
-        outport PORT_ASK, ASK_RAISE_INTX
-        movl    $1, %eax
-        call    await_intx
-        say     "ok   INTx: an interrupt\n"
-        outport PORT_ASK, ASK_RAISE_INTX
-        movl    $2, %eax
-        call    await_intx
-        say     "ok   INTx: another one, as the first has ended\n"
-        ret
-
-on_intx:
-        pushl   %eax
-        pushl   %ebx
-        incl    n_intx
-        bar     0
-        movl    (%ebx), %eax            /* as a driver does: asks the device why */
-        movb    $0x20, %al
-        outb    %al, $0xa0
-        outb    %al, $0x20
-        popl    %ebx
-        popl    %eax
-        iret
-
-await_intx:
-        cli
-        cmpl    %eax, n_intx
-        jae     1f
-        sti
-        hlt
-        jmp     await_intx
-1:      ret
-
 /* The other vCPUs, EBX is the number: each has a word of trapped memory to itself. */
 #define ROUNDS 500
 other_vcpu:
@@ -554,154 +377,8 @@ await_other_vcpus:
 3:      say     "ok   other vCPUs at the same time\n"
 2:      ret
 
-/* Configuration mechanism 1: the dword at EAX. */
-config_read:
-        pushl   %edx
-        orl     function, %eax
-        movw    $PORT_PCI, %dx
-        outl    %eax, %dx
-        movw    $PORT_PCI + 4, %dx
-        inl     %dx, %eax
-        popl    %edx
-        ret
-
-/* The same, writes EDX. */
-config_write:
-        pushl   %edx
-        orl     function, %eax
-        movw    $PORT_PCI, %dx
-        outl    %eax, %dx
-        popl    %eax
-        movw    $PORT_PCI + 4, %dx
-        outl    %eax, %dx
-        ret
-
-/* How many accesses to memory have left the guest between these two. */
-begin_exits:
-        pushl   %eax
-        movw    $PORT_EXITS, %dx
-        inl     %dx, %eax
-        movl    %eax, exits
-        popl    %eax
-        ret
-end_exits:
-        movw    $PORT_EXITS, %dx
-        inl     %dx, %eax
-        subl    exits, %eax
-        movl    %eax, exits
-        ret
-say_exits:
-        call    end_exits
-say_exits_so_far:
-        say     ", exits: "
-        movl    exits, %eax
-        call    print_decimal
-        say     "\n"
-        ret
-
-/* Text to the serial port: ESI, until its zero. */
-print:
-        pushl   %eax
-        pushl   %edx
-        movw    $PORT_SERIAL, %dx
-1:      movb    (%esi), %al
-        testb   %al, %al
-        jz      2f
-        outb    %al, %dx
-        incl    %esi
-        jmp     1b
-2:      popl    %edx
-        popl    %eax
-        ret
-
-/* EAX, in ECX digits. */
-print_hex:
-        movl    $8, %ecx
-print_digits:
-        pushl   %edx
-        pushl   %ebx
-        movl    %eax, %ebx
-        movw    $PORT_SERIAL, %dx
-1:      decl    %ecx
-        movl    %ebx, %eax
-        pushl   %ecx
-        shll    $2, %ecx
-        shrl    %cl, %eax
-        popl    %ecx
-        andl    $15, %eax
-        addb    $'0', %al
-        cmpb    $'9', %al
-        jbe     2f
-        addb    $'a' - '0' - 10, %al
-2:      outb    %al, %dx
-        testl   %ecx, %ecx
-        jnz     1b
-        popl    %ebx
-        popl    %edx
-        ret
-
-print_decimal:
-        pushl   %ebx
-        pushl   %ecx
-        pushl   %edx
-        movl    $10, %ebx
-        xorl    %ecx, %ecx
-1:      xorl    %edx, %edx
-        divl    %ebx
-        pushl   %edx
-        incl    %ecx
-        testl   %eax, %eax
-        jnz     1b
-        movw    $PORT_SERIAL, %dx
-2:      popl    %eax
-        addb    $'0', %al
-        outb    %al, %dx
-        decl    %ecx
-        jnz     2b
-        popl    %edx
-        popl    %ecx
-        popl    %ebx
-        ret
-
-/* ESI says what went wrong; EAX came, EDX was expected. */
-failed_expectation:
-        pushl   %eax
-        pushl   %esi
-        say     "FAIL "
-        popl    %esi
-        call    print
-        say     ": "
-        popl    %eax
-        call    print_hex
-        say     ", expected "
-        movl    %edx, %eax
-        call    print_hex
-        say     "\n"
-        movl    $1, %eax
-        jmp     exit
-failed:
-        pushl   %esi
-        say     "FAIL "
-        popl    %esi
-        call    print
-        say     "\n"
-        movl    $1, %eax
-        jmp     exit
-
         .text   2
         .balign 4
-function:       .long   0       /* what to put into the configuration address */
-identity:       .long   0
-bars:           .fill   6, 4, 0
-sizes:          .fill   6, 4, 0
-is_port:        .fill   6, 4, 0
 next_bar:       .long   0
 next_port:      .long   0
-exits:          .long   0
 pattern:        .long   0
-msix:           .long   0       /* the capability */
-table:          .long   0
-pending:        .long   0
-n_msix:         .long   0
-n_intx:         .long   0
-n_done:         .long   0       /* other vCPUs */

@@ -4,16 +4,13 @@
 /*
  * Interrupts: the MSI-X table and its pending bits, which are ours and not the device's; an eventfd
  * for each vector, which the server signals and KVM (an irqfd) listens to, past us; the routes that
- * tell KVM what a vector is; INTx, which is level triggered: the device masks it when it has fired,
- * and KVM tells when the guest has ended it, which is when it is unmasked.
+ * tell KVM what a vector is; and that INTx and MSI-X exclude each other.
  *
  * A vector that the guest has masked stays armed: only its irqfd is taken away.  What comes then
  * stays in the eventfd, which is the pending bit, and KVM injects it when it gets the irqfd back.  So
  * masking, which guests do often, asks nothing of the server.
  *
- * Where the kernel refuses irqfds the main loop listens, and injects by KVM_SIGNAL_MSI and
- * KVM_IRQ_LINE.  The end of a level triggered interrupt cannot be seen then; the guest's next access
- * to the device is taken for it.
+ * Where the kernel has no irqfds the main loop listens, and injects by KVM_SIGNAL_MSI.
  *
  * Does not know how a server is told things.  vCPU threads, and the main loop; the lock is never held
  * while the server is asked something.
@@ -31,14 +28,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "machine.h"
+#include "intx.h"
 
 #define INTX 0 /* VFIO's indexes */
 #define MSIX 2
 
-#define N_PINS      24 /* of the I/O APIC; the two PICs share the first 16 */
-#define FIRST_MSI   N_PINS
-#define MAX_VECTORS 2048 /* what the capability can say */
+#define N_PINS    24 /* of the I/O APIC; the two PICs share the first 16 */
+#define FIRST_MSI N_PINS
 
 #define MSI_ADDRESS      0xfee00000
 #define MSI_ADDRESS_MASK 0xfff00000
@@ -49,7 +45,6 @@
 typedef struct
 {
   Irq *irq;
-  guint number;
   int eventfd;
   guint watch; /* the main loop's source, without irqfds */
 
@@ -68,17 +63,12 @@ struct _Irq
   MsixPlace place;
   gboolean use_irqfd;
   Vector *vectors;
-  gboolean has_pin;
-  int intx_eventfd;
-  int intx_end_eventfd;
-  guint intx_watch;  /* the main loop's source: for the end, or without irqfds for the beginning */
-  gint intx_is_high; /* atomic: raised by us, and not over yet */
+  Intx *intx; /* NULL: the device has no pin */
 
   GMutex lock;
-  gboolean msix_enabled; /* guarded by lock, as all that follows */
+  gboolean msix_enabled; /* guarded by lock, as the two that follow */
   gboolean msix_masked;
   gboolean intx_enabled;
-  gboolean intx_is_heard;
 };
 
 static gboolean
@@ -197,38 +187,7 @@ update_vectors_locked (Irq *irq)
     }
 }
 
-static void
-update_intx_locked (Irq *irq)
-{
-  gboolean hear = irq->intx_enabled && !irq->msix_enabled;
-  struct kvm_irqfd irqfd = { .fd = irq->intx_eventfd,
-                             .gsi = MACHINE_INTX,
-                             .flags = KVM_IRQFD_FLAG_RESAMPLE,
-                             .resamplefd = irq->intx_end_eventfd };
-
-  if (!irq->has_pin || hear == irq->intx_is_heard)
-    return;
-  irq->intx_is_heard = hear;
-  if (!hear)
-    irqfd.flags |= KVM_IRQFD_FLAG_DEASSIGN;
-  if (irq->use_irqfd && !request (irq, KVM_IRQFD, &irqfd))
-    g_printerr ("kvm-monitor: KVM_IRQFD for INTx: %s\n", g_strerror (errno));
-}
-
-/* The main loop. */
-
-/* KVM has seen the guest end a level triggered interrupt.  The server could listen to this eventfd by
-   itself, but servers are known that take it and never look. */
-static gboolean
-on_intx_end (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
-{
-  Irq *irq = user_data;
-  eventfd_t count;
-
-  if (eventfd_read (fd, &count) == 0)
-    device_unmask (irq->device, INTX);
-  return G_SOURCE_CONTINUE;
-}
+/* Without irqfds: the main loop. */
 
 static gboolean
 on_vector (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
@@ -246,45 +205,6 @@ on_vector (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
     vector->is_pending = TRUE;
   g_mutex_unlock (&irq->lock);
   return G_SOURCE_CONTINUE;
-}
-
-static void
-set_line (Irq *irq, gboolean high)
-{
-  struct kvm_irq_level level = { .irq = MACHINE_INTX, .level = high };
-
-  request (irq, KVM_IRQ_LINE, &level);
-}
-
-static gboolean
-on_intx (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
-{
-  Irq *irq = user_data;
-  eventfd_t count;
-  gboolean heard;
-
-  if (eventfd_read (fd, &count) != 0)
-    return G_SOURCE_CONTINUE;
-  g_mutex_lock (&irq->lock);
-  heard = irq->intx_is_heard;
-  g_mutex_unlock (&irq->lock);
-  if (heard)
-    {
-      g_atomic_int_set (&irq->intx_is_high, TRUE);
-      set_line (irq, TRUE);
-    }
-  return G_SOURCE_CONTINUE;
-}
-
-/* If the device is not satisfied it interrupts again as soon as it is unmasked. */
-void
-irq_device_accessed (Irq *irq)
-{
-  if (g_atomic_int_compare_and_exchange (&irq->intx_is_high, TRUE, FALSE))
-    {
-      set_line (irq, FALSE);
-      device_unmask (irq->device, INTX);
-    }
 }
 
 /* The server's side. */
@@ -320,11 +240,17 @@ arm_vectors (Irq *irq)
     }
 }
 
+/* A device has one kind of interrupts at a time. */
 static void
-arm_intx (Irq *irq)
+connect_intx (Irq *irq)
 {
-  if (irq->has_pin)
-    device_arm (irq->device, INTX, 0, &irq->intx_eventfd, 1);
+  gboolean connect;
+
+  g_mutex_lock (&irq->lock);
+  connect = irq->intx_enabled && !irq->msix_enabled;
+  g_mutex_unlock (&irq->lock);
+  if (irq->intx != NULL)
+    intx_connect (irq->intx, connect);
 }
 
 /* Servers have one array of eventfds for all kinds: the old kind is disabled before the new one is
@@ -338,21 +264,22 @@ irq_set_msix (Irq *irq, gboolean enabled, gboolean masked)
   was_enabled = irq->msix_enabled;
   irq->msix_enabled = enabled;
   irq->msix_masked = masked;
-  update_intx_locked (irq);
   update_vectors_locked (irq);
   if (!enabled)
     for (guint i = 0; i < irq->place.n_vectors; i++)
       irq->vectors[i].is_armed = FALSE;
   g_mutex_unlock (&irq->lock);
 
-  if (enabled && !was_enabled && irq->has_pin)
-    device_disarm (irq->device, INTX);
+  connect_intx (irq);
+  if (enabled && !was_enabled && irq->intx != NULL)
+    intx_disarm (irq->intx);
   if (enabled)
     arm_vectors (irq);
   if (!enabled && was_enabled)
     {
       device_disarm (irq->device, MSIX);
-      arm_intx (irq);
+      if (irq->intx != NULL)
+        intx_arm (irq->intx);
     }
 }
 
@@ -361,8 +288,15 @@ irq_set_intx (Irq *irq, gboolean enabled)
 {
   g_mutex_lock (&irq->lock);
   irq->intx_enabled = enabled;
-  update_intx_locked (irq);
   g_mutex_unlock (&irq->lock);
+  connect_intx (irq);
+}
+
+void
+irq_device_accessed (Irq *irq)
+{
+  if (irq->intx != NULL)
+    intx_device_accessed (irq->intx);
 }
 
 /* The library has armed again what was armed; what was to be armed while there was no server was
@@ -377,8 +311,8 @@ irq_restore (Irq *irq)
   g_mutex_unlock (&irq->lock);
   if (msix_enabled)
     arm_vectors (irq);
-  else
-    arm_intx (irq);
+  else if (irq->intx != NULL)
+    intx_arm (irq->intx);
 }
 
 /* The table and the pending bits. */
@@ -471,14 +405,32 @@ irq_write (Irq *irq, guint bar, guint64 offset, gconstpointer data, guint size)
 
 /* Its life. */
 
-static int
-make_eventfd (GError **error)
+static gboolean
+can_use_irqfd (Irq *irq)
 {
-  int fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (ioctl (vm_get_fd (irq->vm), KVM_CHECK_EXTENSION, KVM_CAP_IRQFD) > 0
+      && set_routes_locked (irq))
+    return TRUE;
+  g_printerr ("kvm-monitor: KVM routes no interrupts; the main loop does it\n");
+  return FALSE;
+}
 
-  if (fd < 0)
-    g_set_error (error, VM_ERROR, 0, "eventfd: %s", g_strerror (errno));
-  return fd;
+static gboolean
+make_vector (Irq *irq, guint number, GError **error)
+{
+  Vector *vector = &irq->vectors[number];
+
+  vector->eventfd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (vector->eventfd < 0)
+    {
+      g_set_error (error, VM_ERROR, 0, "eventfd: %s", g_strerror (errno));
+      return FALSE;
+    }
+  vector->irq = irq;
+  vector->entry[3] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
+  if (!irq->use_irqfd)
+    vector->watch = g_unix_fd_add (vector->eventfd, G_IO_IN, on_vector, vector);
+  return TRUE;
 }
 
 Irq *
@@ -495,56 +447,31 @@ irq_new (Vm *vm,
   irq->vm = vm;
   irq->device = device;
   irq->place = *msix;
-  irq->place.n_vectors = MIN (MIN (msix->n_vectors, MAX_VECTORS), device_get_n_irqs (device, MSIX));
-  irq->has_pin = has_pin && device_get_n_irqs (device, INTX) > 0;
-  irq->intx_enabled = TRUE;
-  irq->use_irqfd = use_irqfd;
+  irq->place.n_vectors = MIN (msix->n_vectors, device_get_n_irqs (device, MSIX));
   irq->vectors = g_new0 (Vector, irq->place.n_vectors);
-  irq->intx_eventfd = irq->intx_end_eventfd = -1;
   for (guint i = 0; i < irq->place.n_vectors; i++)
-    {
-      irq->vectors[i].irq = irq;
-      irq->vectors[i].number = i;
-      irq->vectors[i].entry[3] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
-      irq->vectors[i].eventfd = -1;
-    }
+    irq->vectors[i].eventfd = -1;
+  irq->intx_enabled = TRUE;
 
-  if (irq->use_irqfd && !set_routes_locked (irq))
-    {
-      g_printerr ("kvm-monitor: KVM_SET_GSI_ROUTING: %s; the main loop injects interrupts\n",
-                  g_strerror (errno));
-      irq->use_irqfd = FALSE;
-    }
-  irq->intx_eventfd = make_eventfd (error);
-  irq->intx_end_eventfd = make_eventfd (error);
-  if (irq->intx_eventfd < 0 || irq->intx_end_eventfd < 0)
-    return NULL;
+  irq->use_irqfd = use_irqfd && can_use_irqfd (irq);
   for (guint i = 0; i < irq->place.n_vectors; i++)
+    if (!make_vector (irq, i, error))
+      return NULL;
+  if (has_pin && device_get_n_irqs (device, INTX) > 0)
     {
-      irq->vectors[i].eventfd = make_eventfd (error);
-      if (irq->vectors[i].eventfd < 0)
+      irq->intx = intx_new (vm, device, irq->use_irqfd, error);
+      if (irq->intx == NULL)
         return NULL;
+      connect_intx (irq);
+      intx_arm (irq->intx);
     }
-  if (irq->use_irqfd)
-    irq->intx_watch = g_unix_fd_add (irq->intx_end_eventfd, G_IO_IN, on_intx_end, irq);
-  else
-    {
-      irq->intx_watch = g_unix_fd_add (irq->intx_eventfd, G_IO_IN, on_intx, irq);
-      for (guint i = 0; i < irq->place.n_vectors; i++)
-        irq->vectors[i].watch = g_unix_fd_add (irq->vectors[i].eventfd, G_IO_IN, on_vector,
-                                               &irq->vectors[i]);
-    }
-
-  irq_set_intx (irq, TRUE);
-  arm_intx (irq);
   return g_steal_pointer (&irq);
 }
 
 void
 irq_free (Irq *irq)
 {
-  if (irq->intx_watch != 0)
-    g_source_remove (irq->intx_watch);
+  g_clear_pointer (&irq->intx, intx_free);
   for (guint i = 0; i < irq->place.n_vectors; i++)
     {
       if (irq->vectors[i].watch != 0)
@@ -552,10 +479,6 @@ irq_free (Irq *irq)
       if (irq->vectors[i].eventfd >= 0)
         close (irq->vectors[i].eventfd);
     }
-  if (irq->intx_eventfd >= 0)
-    close (irq->intx_eventfd);
-  if (irq->intx_end_eventfd >= 0)
-    close (irq->intx_end_eventfd);
   g_mutex_clear (&irq->lock);
   g_free (irq->vectors);
   g_free (irq);
