@@ -7,6 +7,7 @@ api_tests = \
   tests/api/floors.sh \
   tests/api/headers.sh \
   tests/api/installed.sh \
+  tests/api/kvm-monitor.sh \
   tests/api/readme.sh \
   tests/api/symbols.sh
 
