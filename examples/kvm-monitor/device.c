@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <vfio-user-client/vfio-user-client.h>
 
@@ -285,6 +286,16 @@ device_raise (Device *device, guint32 irq)
 
   return tell (vuc_device_trigger_irqs (device->vuc, irq, 0, 1, &error),
                "an interrupt is not raised", error);
+}
+
+/* The server has the same open file, and could have made it blocking: a read must not wait. */
+gboolean
+device_take_event (int eventfd)
+{
+  guint64 count;
+  struct iovec where = { &count, sizeof count };
+
+  return preadv2 (eventfd, &where, 1, -1, RWF_NOWAIT) == sizeof count;
 }
 
 /* Its life. */

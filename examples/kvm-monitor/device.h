@@ -77,6 +77,8 @@ gboolean device_arm (Device *device, guint32 irq, guint start, const int *eventf
 gboolean device_disarm (Device *device, guint32 irq);
 void device_unmask (Device *device, guint32 irq);
 gboolean device_raise (Device *device, guint32 irq);
+/* Whether an eventfd that the server has, too, was signalled; then it is not any more. */
+gboolean device_take_event (int eventfd);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Device, device_free)
 

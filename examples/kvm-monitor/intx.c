@@ -123,14 +123,14 @@ static gboolean
 on_begin (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
 {
   Intx *intx = user_data;
-  eventfd_t count;
 
-  if (eventfd_read (fd, &count) != 0)
-    return G_SOURCE_CONTINUE;
   g_mutex_lock (&intx->lock);
-  intx->is_pending = TRUE;
-  if (intx->is_connected)
-    raise_locked (intx);
+  if (device_take_event (fd))
+    {
+      intx->is_pending = TRUE;
+      if (intx->is_connected)
+        raise_locked (intx);
+    }
   g_mutex_unlock (&intx->lock);
   return G_SOURCE_CONTINUE;
 }

@@ -189,20 +189,20 @@ update_vectors_locked (Irq *irq)
 
 /* Without irqfds: the main loop. */
 
+/* Under the lock from the beginning: an interrupt is in the eventfd, or pending, or on its way. */
 static gboolean
 on_vector (int fd, GIOCondition condition G_GNUC_UNUSED, gpointer user_data)
 {
   Vector *vector = user_data;
   Irq *irq = vector->irq;
-  eventfd_t count;
 
-  if (eventfd_read (fd, &count) != 0)
-    return G_SOURCE_CONTINUE;
   g_mutex_lock (&irq->lock);
-  if (vector->is_heard)
-    signal_msi_locked (irq, vector);
-  else
-    vector->is_pending = TRUE;
+  if (device_take_event (fd))
+    {
+      vector->is_pending = TRUE;
+      if (vector->is_heard)
+        signal_msi_locked (irq, vector);
+    }
   g_mutex_unlock (&irq->lock);
   return G_SOURCE_CONTINUE;
 }
