@@ -148,7 +148,8 @@ examples_kvm_monitor_kvm_monitor_SOURCES = \
   examples/kvm-monitor/vm.c \
   examples/kvm-monitor/vm.h \
   examples/vfio-user-dump/demo.c \
-  examples/vfio-user-dump/demo.h
+  examples/vfio-user-dump/demo.h \
+  tests/harness/thread-sanitizer.c
 examples_kvm_monitor_kvm_monitor_CPPFLAGS = \
   $(AM_CPPFLAGS) \
   -DDEMO_INSTALLED='"$(pkglibexecdir)/demo-device"'
@@ -169,4 +170,5 @@ CLEANFILES += examples/kvm-monitor/guest.bin
 EXTRA_DIST += \
   $(guest_parts) \
   examples/kvm-monitor/guest-macros.S \
+  examples/kvm-monitor/LESSONS.md \
   examples/kvm-monitor/README.md
