@@ -132,51 +132,88 @@ exit status 0" \
 
 start_device ()
 {
+  rm -f "$socket" # of one that was killed
   "$abs_top_builddir/examples/demo-device/demo-device" --socket-path="$socket" &
   device=$!
 }
 
-# until_has PATTERN: waits until the monitor has said that, but not for ever.
-until_has ()
+kill_device ()
+{
+  kill -s KILL "$device"
+  wait "$device" 2>/dev/null
+}
+
+# Its socket is there before it listens, so try.
+until_device_listens ()
 {
   tries=200
-  until grep -q "$1" "$tmp/said" || test $tries -eq 0; do
+  until "$abs_top_builddir/examples/identify/identify" "$socket" >/dev/null 2>&1 ||
+    test $tries -eq 0; do
     tries=$((tries - 1))
     sleep 0.1
   done
 }
 
+# start [OPTION...]: the monitor, in the background.
+start ()
+{
+  : >"$tmp/said"
+  timeout 120 "$monitor" "$@" >"$tmp/said" 2>"$tmp/errors" &
+  program=$!
+}
+
+# until_has FILE PATTERN [COUNT]: waits until so many lines are like that, but not for ever.
+until_has ()
+{
+  tries=200
+  until test "$(grep -c "$2" "$1")" -ge "${3-1}" || test $tries -eq 0; do
+    tries=$((tries - 1))
+    sleep 0.1
+  done
+}
+
+# finish; $said is what it said, and its exit status.
+finish ()
+{
+  wait "$program"
+  status=$?
+  said="$(cat "$tmp/said")
+exit status $status"
+}
+
 start_device
-# Its socket is there before it listens, so try.
-tries=200
-until "$abs_top_builddir/examples/identify/identify" "$socket" >/dev/null 2>&1 ||
-  test $tries -eq 0; do
-  tries=$((tries - 1))
-  sleep 0.1
-done
-: >"$tmp/said"
-timeout 120 "$monitor" --lose --reconnect "$socket" >"$tmp/said" 2>"$tmp/errors" &
-program=$!
-until_has "^wait until the device has gone"
-kill -s KILL "$device"
-wait "$device" 2>/dev/null
-until_has "^wait until the device is back"
-rm -f "$socket"
+until_device_listens
+start --lose --reconnect "$socket"
+until_has "$tmp/said" "^wait until the device has gone"
+kill_device
+until_has "$tmp/said" "^wait until the device is back"
 start_device
-wait "$program"
-status=$?
+finish
 is "the same with a server that listens somewhere, and is killed" \
   "ok   all of that once more
 PASS
 exit status 0" \
-  "$(tail -n 2 "$tmp/said")
-exit status $status"
+  "$(echo "$said" | tail -n 3)"
 is "the monitor says what happens" \
   "the device is lost: *
 the device is back" \
   "$(sed -e 's/^kvm-monitor: //' -e 's/lost: .*/lost: */' "$tmp/errors")"
-kill "$device"
-wait "$device" 2>/dev/null
+
+until_device_listens
+start --fuzz=3 --vcpus=2 --reconnect "$socket"
+until_has "$tmp/said" "^ok   BAR4"
+kill_device
+start_device
+until_has "$tmp/errors" "the device is back"
+kill_device
+start_device
+finish
+is "a server that is killed amid accesses at random does no harm" \
+  "ok   the device still answers
+PASS
+exit status 0" \
+  "$(echo "$said" | grep -v '^fuzz: ' | tail -n 3)"
+kill_device
 
 rm -f "$socket"
 run "$socket"
