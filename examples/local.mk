@@ -158,6 +158,7 @@ examples_kvm_monitor_kvm_monitor_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 # The guest: a flat file, to be loaded at MACHINE_GUEST. It begins with its first file.
 guest_parts = \
   examples/kvm-monitor/guest.S \
+  examples/kvm-monitor/guest-interop.S \
   examples/kvm-monitor/guest-interrupts.S \
   examples/kvm-monitor/guest-lib.S \
   examples/kvm-monitor/guest-modes.S

@@ -8,6 +8,11 @@
 
 #include "machine.h"
 
+/* Where devices copy from, to what is not as well aligned, and how much. */
+#define COPY_SOURCE      (MACHINE_DMA + 0x100000)
+#define COPY_DESTINATION (MACHINE_DMA + 0x200004)
+#define COPY_LENGTH      0x1000
+
         .code16
         .text   0
 

@@ -17,7 +17,8 @@
         .globl  start
         .globl  pass, exit, find_device, enable_device
         .globl  use_registers, use_memory, use_mapped_memory, ring_doorbells
-        .globl  copy_by_dma, begin_copy, end_copy, await_other_vcpus
+        .globl  copy_by_dma, begin_copy, end_copy, fill_source, compare_copy
+        .globl  await_other_vcpus
 
 start:
         testl   %ebx, %ebx
@@ -77,7 +78,11 @@ unknown_device:
 2:      incl    %ebx
         cmpl    $6, %ebx
         jb      1b
-        say     "skip what only the demo device has\n"
+        cmpl    $0x0b0b1234, identity
+        jne     1f
+        call    use_interop_device
+        jmp     pass
+1:      say     "skip what only the demo device has\n"
         jmp     pass
 
 /* Step: the first function of bus 0. */
@@ -278,28 +283,17 @@ ring_doorbells:
         say     "ok   the shadow doorbell\n"
         ret
 
-#define SOURCE      (MACHINE_DMA + 0x100000)
-#define DESTINATION (MACHINE_DMA + 0x200004)
-#define LENGTH      0x1000
-
 /* Has the device copy: EAX is the command, EDX the vector. */
 begin_copy:
         bar     0
-        movl    $SOURCE, 0x100(%ebx)
+        movl    $COPY_SOURCE, 0x100(%ebx)
         movl    $0, 0x104(%ebx)
-        movl    $DESTINATION, 0x108(%ebx)
+        movl    $COPY_DESTINATION, 0x108(%ebx)
         movl    $0, 0x10c(%ebx)
-        movl    $LENGTH, 0x110(%ebx)
+        movl    $COPY_LENGTH, 0x110(%ebx)
         movl    $0, 0x114(%ebx)
         movl    %edx, 0x118(%ebx)
-        movl    $SOURCE, %esi           /* other words each time */
-        movl    $LENGTH / 4, %ecx
-1:      addl    $0x01020305, pattern
-        movl    pattern, %edx
-        movl    %edx, (%esi)
-        addl    $4, %esi
-        decl    %ecx
-        jnz     1b
+        call    fill_source
         movl    %eax, 0x11c(%ebx)
         ret
 
@@ -311,10 +305,25 @@ end_copy:
         je      1b
         expect  2, "the status of the copy"
         movl    0x128(%ebx), %eax
-        expect  LENGTH, "bytes copied"
-        movl    $SOURCE, %esi
-        movl    $DESTINATION, %edi
-        movl    $LENGTH / 4, %ecx
+        expect  COPY_LENGTH, "bytes copied"
+        jmp     compare_copy
+
+/* Other words each time. */
+fill_source:
+        movl    $COPY_SOURCE, %esi
+        movl    $COPY_LENGTH / 4, %ecx
+1:      addl    $0x01020305, pattern
+        movl    pattern, %edx
+        movl    %edx, (%esi)
+        addl    $4, %esi
+        decl    %ecx
+        jnz     1b
+        ret
+
+compare_copy:
+        movl    $COPY_SOURCE, %esi
+        movl    $COPY_DESTINATION, %edi
+        movl    $COPY_LENGTH / 4, %ecx
 1:      movl    (%esi), %edx
         movl    (%edi), %eax
         expect_edx "a word that was copied"

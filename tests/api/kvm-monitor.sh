@@ -215,6 +215,33 @@ exit status 0" \
   "$(echo "$said" | grep -v '^fuzz: ' | tail -n 3)"
 kill_device
 
+# A server made with libvfio-user, which has 64-bit registers, and no doorbells.
+
+what="the guest uses what a device of libvfio-user has"
+rm -f "$socket"
+if test -x "$abs_top_builddir/tests/interop/device"; then
+  : >"$tmp/device"
+  "$abs_top_builddir/tests/interop/device" "$socket" >"$tmp/device" 2>&1 &
+  device=$!
+  until_has "$tmp/device" "^listens"
+  run "$socket"
+  is "$what" \
+    "ok   PCI device 1234:0b0b in slot 1
+ok   BAR0: 4096 bytes at c0000000
+ok   BAR2: 65536 bytes at c0010000
+     BAR0 begins with ffffffff
+     BAR2 begins with 00000000
+ok   mapped memory, exits: 0
+ok   DMA in shared memory
+ok   DMA by message
+PASS
+exit status 0" \
+    "$said"
+  kill_device
+else
+  skip "$what" "libvfio-user was not found"
+fi
+
 rm -f "$socket"
 run "$socket"
 is "it says in one line that it cannot connect" \
