@@ -64,7 +64,9 @@ path[1] == "src" && quoted && !public && header != "config.h" {
 path[1] == "examples" && quoted && !public && header != "config.h" {
   dir = FILENAME
   sub (/[^\/]*$/, "", dir)
-  if (!((dir header) in beside))
+  file = dir header
+  sub (/[^\/]+\/\.\.\//, "", file) # a program may have a part of its neighbour
+  if (!(file in beside))
     complain ("is not public")
 }
 

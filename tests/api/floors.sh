@@ -66,8 +66,12 @@ file examples/tool/good.c <<END
 #include <vfio-user-client/vfio-user-client.h>
 #include "tool.h"
 END
+file examples/neighbour/good.c <<END
+#include "../tool/tool.h"
+END
 file examples/tool/private.c <<END
 #include "wire/header.h"
+#include "../../src/wire/header.h"
 END
 file examples/demo-device/main.c <<END
 #include "tool.h"
@@ -78,6 +82,7 @@ is "each broken rule is found, and nothing else" \
   "examples/demo-device/main.c:1: tool.h is not public
 examples/demo-device/main.c:2: vfio-user-client/vuc-types.h is ours: the demo device must not share our mistakes
 examples/tool/private.c:1: wire/header.h is not public
+examples/tool/private.c:2: ../../src/wire/header.h is not public
 src/attic/old.c: lies on no floor
 src/base/higher.c:1: wire/header.h is of a higher floor than base
 src/device/spelling.c:1: device.h is not written as \"floor/file.h\"
