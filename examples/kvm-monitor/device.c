@@ -22,7 +22,8 @@
 #include <unistd.h>
 #include <vfio-user-client/vfio-user-client.h>
 
-#define N_BARS 6
+#define N_BARS  6
+#define N_TRAPS 2 /* of a BAR: MSI-X has a table and pending bits */
 
 typedef struct
 {
@@ -30,6 +31,11 @@ typedef struct
   VucMapping *mapping; /* NULL: none */
   gboolean read_only;
   gboolean has_io_fds;
+  struct
+  {
+    guint64 begin, end; /* multiples of the page size */
+  } traps[N_TRAPS];
+  guint n_traps;
 
   /* Guarded by the lock. */
   gboolean is_placed;
@@ -125,6 +131,43 @@ device_prepare_bar (Device *device, guint number, gboolean is_port)
     }
 }
 
+void
+device_trap (Device *device, guint number, guint64 offset, guint64 size)
+{
+  Bar *bar = &device->bars[number];
+  guint64 page_size = sysconf (_SC_PAGESIZE);
+
+  g_return_if_fail (bar->n_traps < N_TRAPS);
+  bar->traps[bar->n_traps].begin = offset & ~(page_size - 1);
+  bar->traps[bar->n_traps].end = (offset + size + page_size - 1) & ~(page_size - 1);
+  bar->n_traps++;
+}
+
+/* Slots for the part of an area from BEGIN to END, where no trap from FIRST_TRAP on lies. */
+static void
+add_slots_locked (Device *device,
+                  Bar *bar,
+                  const VucMappedArea *area,
+                  guint64 begin,
+                  guint64 end,
+                  guint first_trap)
+{
+  int slot;
+
+  if (begin >= end)
+    return;
+  for (guint i = first_trap; i < bar->n_traps; i++)
+    if (begin < bar->traps[i].end && bar->traps[i].begin < end)
+      {
+        add_slots_locked (device, bar, area, begin, bar->traps[i].begin, i + 1);
+        add_slots_locked (device, bar, area, bar->traps[i].end, end, i + 1);
+        return;
+      }
+  slot = vm_add_memory (device->vm, bar->address + begin, end - begin,
+                        (guint8 *) area->memory + (begin - area->offset), bar->read_only);
+  g_array_append_val (bar->slots, slot);
+}
+
 /* The address of a slot cannot be changed, so a BAR that moves is removed, then placed.  The memory
    is the mapping's: it stays where it is even when the server goes, and so do the slots. */
 void
@@ -140,12 +183,7 @@ device_place_bar (Device *device, guint number, guint64 address)
   bar->is_placed = TRUE;
   bar->address = address;
   for (gsize i = 0; i < n_areas; i++)
-    {
-      int slot = vm_add_memory (device->vm, address + areas[i].offset, areas[i].size,
-                                areas[i].memory, bar->read_only);
-
-      g_array_append_val (bar->slots, slot);
-    }
+    add_slots_locked (device, bar, &areas[i], areas[i].offset, areas[i].offset + areas[i].size, 0);
   add_kicks_locked (device, number);
   g_mutex_unlock (&device->lock);
 }

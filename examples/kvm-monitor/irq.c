@@ -317,6 +317,18 @@ irq_restore (Irq *irq)
 
 /* The table and the pending bits. */
 
+guint
+irq_get_table_size (const MsixPlace *place)
+{
+  return place->n_vectors * PCI_MSIX_ENTRY_SIZE;
+}
+
+guint
+irq_get_pending_size (const MsixPlace *place)
+{
+  return (place->n_vectors + 63) / 64 * 8;
+}
+
 static gboolean
 is_inside (guint64 offset, guint size, guint32 begin, guint32 length)
 {
@@ -344,8 +356,8 @@ gboolean
 irq_read (Irq *irq, guint bar, guint64 offset, gpointer data, guint size)
 {
   const MsixPlace *place = &irq->place;
-  guint table_size = place->n_vectors * PCI_MSIX_ENTRY_SIZE;
-  guint pending_size = (place->n_vectors + 63) / 64 * 8;
+  guint table_size = irq_get_table_size (place);
+  guint pending_size = irq_get_pending_size (place);
 
   if (bar == place->table_bar && is_inside (offset, size, place->table_offset, table_size))
     {
@@ -380,7 +392,7 @@ gboolean
 irq_write (Irq *irq, guint bar, guint64 offset, gconstpointer data, guint size)
 {
   const MsixPlace *place = &irq->place;
-  guint table_size = place->n_vectors * PCI_MSIX_ENTRY_SIZE;
+  guint table_size = irq_get_table_size (place);
 
   if (bar != place->table_bar || !is_inside (offset, size, place->table_offset, table_size))
     return FALSE;

@@ -22,6 +22,10 @@ typedef struct
   guint32 pending_offset;
 } MsixPlace;
 
+/* In bytes. */
+guint irq_get_table_size (const MsixPlace *place);
+guint irq_get_pending_size (const MsixPlace *place);
+
 /* Without USE_IRQFD all interrupts pass through the main loop.  HAS_PIN: whether there is an INTx. */
 Irq *irq_new (Vm *vm,
               Device *device,

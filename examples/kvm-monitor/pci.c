@@ -408,6 +408,17 @@ find_msix (Pci *pci, const guint8 *config, MsixPlace *place)
     }
 }
 
+/* Servers may share what it lies in, all the same. */
+static void
+trap_msix (Pci *pci, const MsixPlace *place)
+{
+  if (place->n_vectors == 0 || place->table_bar >= N_BARS || place->pending_bar >= N_BARS)
+    return;
+  device_trap (pci->device, place->table_bar, place->table_offset, irq_get_table_size (place));
+  device_trap (pci->device, place->pending_bar, place->pending_offset,
+               irq_get_pending_size (place));
+}
+
 Pci *
 pci_new (Vm *vm, Device *device, gboolean use_irqfd, GError **error)
 {
@@ -426,6 +437,7 @@ pci_new (Vm *vm, Device *device, gboolean use_irqfd, GError **error)
     }
   read_bars (pci, config);
   find_msix (pci, config, &msix);
+  trap_msix (pci, &msix);
   has_pin = config[PCI_INTERRUPT_PIN] != 0;
   pci->irq = irq_new (vm, device, &msix, has_pin, use_irqfd, error);
   if (pci->irq == NULL)
