@@ -286,18 +286,18 @@ gboolean
 device_arm (Device *device, guint32 irq, guint start, const int *eventfds, guint n)
 {
   g_autoptr (GError) error = NULL;
+  gboolean ok = vuc_device_set_irq_eventfds (device->vuc, irq, start, eventfds, n, &error);
 
-  return tell (vuc_device_set_irq_eventfds (device->vuc, irq, start, eventfds, n, &error),
-               "an interrupt is not armed", error);
+  return tell (ok, "an interrupt is not armed", error);
 }
 
 gboolean
 device_disarm (Device *device, guint32 irq)
 {
   g_autoptr (GError) error = NULL;
+  gboolean ok = vuc_device_disable_irq (device->vuc, irq, &error);
 
-  return tell (vuc_device_disable_irq (device->vuc, irq, &error), "an interrupt is not disabled",
-               error);
+  return tell (ok, "an interrupt is not disabled", error);
 }
 
 static void
@@ -321,9 +321,9 @@ gboolean
 device_raise (Device *device, guint32 irq)
 {
   g_autoptr (GError) error = NULL;
+  gboolean ok = vuc_device_trigger_irqs (device->vuc, irq, 0, 1, &error);
 
-  return tell (vuc_device_trigger_irqs (device->vuc, irq, 0, 1, &error),
-               "an interrupt is not raised", error);
+  return tell (ok, "an interrupt is not raised", error);
 }
 
 /* The server has the same open file, and could have made it blocking: a read must not wait. */
