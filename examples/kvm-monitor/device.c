@@ -234,6 +234,12 @@ device_write (Device *device, guint32 region, guint64 offset, gconstpointer data
 }
 
 gboolean
+device_is_there (Device *device)
+{
+  return device->is_there;
+}
+
+gboolean
 device_restore (Device *device, guint32 region, guint64 offset, gconstpointer data, guint size)
 {
   return vuc_device_region_write (device->vuc, region, offset, data, size, NULL);
@@ -258,10 +264,11 @@ device_get_counters (Device *device, DeviceCounters *counters)
 
 /* Interrupts. */
 
+/* Of a device that is lost one line was printed already. */
 static gboolean
-tell (gboolean ok, const char *what, const GError *error)
+tell (Device *device, gboolean ok, const char *what, const GError *error)
 {
-  if (!ok)
+  if (!ok && vuc_device_get_state (device->vuc) == VUC_DEVICE_CONNECTED)
     g_printerr ("kvm-monitor: %s: %s\n", what, error->message);
   return ok;
 }
@@ -288,7 +295,7 @@ device_arm (Device *device, guint32 irq, guint start, const int *eventfds, guint
   g_autoptr (GError) error = NULL;
   gboolean ok = vuc_device_set_irq_eventfds (device->vuc, irq, start, eventfds, n, &error);
 
-  return tell (ok, "an interrupt is not armed", error);
+  return tell (device, ok, "an interrupt is not armed", error);
 }
 
 gboolean
@@ -297,24 +304,23 @@ device_disarm (Device *device, guint32 irq)
   g_autoptr (GError) error = NULL;
   gboolean ok = vuc_device_disable_irq (device->vuc, irq, &error);
 
-  return tell (ok, "an interrupt is not disabled", error);
+  return tell (device, ok, "an interrupt is not disabled", error);
 }
 
 static void
 on_unmasked (VucDevice *vuc G_GNUC_UNUSED,
              VucOperation operation G_GNUC_UNUSED,
              const GError *error,
-             gpointer user_data G_GNUC_UNUSED)
+             gpointer user_data)
 {
-  if (!g_error_matches (error, VUC_ERROR, VUC_ERROR_DISCONNECTED)) /* it is unmasked, once back */
-    tell (error == NULL, "an interrupt is not unmasked", error);
+  tell (user_data, error == NULL, "an interrupt is not unmasked", error);
 }
 
 /* Not waited for: neither the main loop nor the guest's access has to. */
 void
 device_unmask (Device *device, guint32 irq)
 {
-  vuc_device_unmask_irqs_async (device->vuc, irq, 0, 1, on_unmasked, NULL, NULL);
+  vuc_device_unmask_irqs_async (device->vuc, irq, 0, 1, on_unmasked, device, NULL);
 }
 
 gboolean
@@ -323,7 +329,7 @@ device_raise (Device *device, guint32 irq)
   g_autoptr (GError) error = NULL;
   gboolean ok = vuc_device_trigger_irqs (device->vuc, irq, 0, 1, &error);
 
-  return tell (ok, "an interrupt is not raised", error);
+  return tell (device, ok, "an interrupt is not raised", error);
 }
 
 /* The server has the same open file, and could have made it blocking: a read must not wait. */

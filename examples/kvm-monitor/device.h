@@ -43,6 +43,8 @@ void device_free (Device *device);
 
 /* Any thread, and several at once: */
 
+/* Whether the guest finds it. */
+gboolean device_is_there (Device *device);
 /* A function that is gone from a PCI bus reads as all ones, and ignores writes; so does an access
    that the device refuses.  Returns whether it did not. */
 gboolean device_read (Device *device, guint32 region, guint64 offset, gpointer data, guint size);

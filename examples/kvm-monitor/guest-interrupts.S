@@ -8,7 +8,7 @@
 #include "guest-macros.S"
 
         .globl  take_msix, arm_vector, await_msix, take_intx
-        .globl  msix, n_msix
+        .globl  msix, table, n_msix
 
 /* Steps: MSI-X.  Vectors of the processor are 0x40 plus those of the device. */
 take_msix:

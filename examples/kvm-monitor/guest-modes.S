@@ -115,6 +115,9 @@ lose_device:
         xorl    %eax, %eax
         call    config_read
         expect  0xffffffff, "configuration space of a device that has gone"
+        movl    table, %ebx
+        movl    (%ebx), %eax
+        expect  0xffffffff, "the MSI-X table of a device that has gone"
         bar     0
         movl    $1, 0x800(%ebx)
         movl    $1, 8(%ebx)

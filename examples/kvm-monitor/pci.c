@@ -154,7 +154,7 @@ bar_read (Pci *pci, gboolean is_port, guint64 address, gpointer data, guint size
 
   if (!find_bar (pci, is_port, address, size, &number, &offset))
     return FALSE;
-  if (irq_read (pci->irq, number, offset, data, size))
+  if (device_is_there (pci->device) && irq_read (pci->irq, number, offset, data, size))
     return TRUE;
   irq_device_accessed (pci->irq);
   device_read (pci->device, number, offset, data, size);
@@ -169,7 +169,7 @@ bar_write (Pci *pci, gboolean is_port, guint64 address, gconstpointer data, guin
 
   if (!find_bar (pci, is_port, address, size, &number, &offset))
     return FALSE;
-  if (irq_write (pci->irq, number, offset, data, size))
+  if (device_is_there (pci->device) && irq_write (pci->irq, number, offset, data, size))
     return TRUE;
   irq_device_accessed (pci->irq);
   device_write (pci->device, number, offset, data, size);
