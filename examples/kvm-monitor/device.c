@@ -212,11 +212,19 @@ device_post_writes (Device *device G_GNUC_UNUSED, guint bar G_GNUC_UNUSED, GErro
 
 /* Accesses. */
 
+/* A loss is known to the library first, a return to the main loop last. */
+gboolean
+device_is_there (Device *device)
+{
+  return device->is_there && vuc_device_get_state (device->vuc) == VUC_DEVICE_CONNECTED;
+}
+
 gboolean
 device_read (Device *device, guint32 region, guint64 offset, gpointer data, guint size)
 {
   atomic_fetch_add_explicit (&device->reads, 1, memory_order_relaxed);
-  if (device->is_there && vuc_device_region_read (device->vuc, region, offset, data, size, NULL))
+  if (device_is_there (device)
+      && vuc_device_region_read (device->vuc, region, offset, data, size, NULL))
     return TRUE;
   memset (data, 0xff, size);
   atomic_fetch_add_explicit (&device->failed_reads, 1, memory_order_relaxed);
@@ -227,16 +235,11 @@ gboolean
 device_write (Device *device, guint32 region, guint64 offset, gconstpointer data, guint size)
 {
   atomic_fetch_add_explicit (&device->writes, 1, memory_order_relaxed);
-  if (device->is_there && vuc_device_region_write (device->vuc, region, offset, data, size, NULL))
+  if (device_is_there (device)
+      && vuc_device_region_write (device->vuc, region, offset, data, size, NULL))
     return TRUE;
   atomic_fetch_add_explicit (&device->dropped_writes, 1, memory_order_relaxed);
   return FALSE;
-}
-
-gboolean
-device_is_there (Device *device)
-{
-  return device->is_there;
 }
 
 gboolean
