@@ -127,7 +127,7 @@ noinst_PROGRAMS += examples/irq-wait/irq-wait
 examples_irq_wait_irq_wait_SOURCES = examples/irq-wait/irq-wait.c
 examples_irq_wait_irq_wait_LDADD = libvfio-user-client.la $(GLIB_LIBS)
 
-# A hypervisor, with its guest in it: where there is KVM, and a compiler that makes x86 code of 16 bits.
+# A hypervisor, with its guest in it: where there is KVM, and a compiler that makes 16-bit code.
 if HAVE_KVM_GUEST
 noinst_PROGRAMS += examples/kvm-monitor/kvm-monitor
 endif

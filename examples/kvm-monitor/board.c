@@ -2,9 +2,9 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * The board: who is where in the spaces of memory and ports.  A serial port that only prints, a port
- * to end with, ports by which the guest asks for what a test needs.  Where nobody is reads are all
- * ones, and writes go nowhere.
+ * The board: who is where in the spaces of memory and ports.  A serial port that only prints, a
+ * port to end with, ports by which the guest asks for what a test needs.  Where nobody is reads
+ * are all ones, and writes go nowhere.
  *
  * Does not know the library, nor KVM.  vCPU threads call it, several at once.
  */

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * What is on the bus of the machine besides the device: a serial port, and ports to ask the monitor
- * for something.
+ * What is on the bus of the machine besides the device: a serial port, and ports to ask the
+ * monitor for something.
  */
 
 #ifndef BOARD_H

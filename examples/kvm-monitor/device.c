@@ -3,12 +3,12 @@
 
 /*
  * Everything that touches the library: connecting, guest memory, accesses, interrupts, and what
- * becomes of a device whose server has gone.  BARs that the guest has placed become memory slots and
- * ioeventfds here.
+ * becomes of a device whose server has gone.  BARs that the guest has placed become memory slots
+ * and ioeventfds here.
  *
  * Does not know PCI's configuration space, nor where interrupts go.  Any thread calls it; vCPU
- * threads wait for the server in it.  The lock is held for lists and for KVM's requests, never while
- * the server is asked something.  Events come from the main loop.
+ * threads wait for the server in it.  The lock is held for lists and for KVM's requests, never
+ * while the server is asked something.  Events come from the main loop.
  */
 
 #include "device.h"
@@ -58,8 +58,8 @@ struct _Device
 
 /* Doorbells. */
 
-/* KVM finds the ioeventfd to remove by its file.  The descriptor's number has another file behind it
-   after a reconnect, and so what KVM gets is a duplicate that we keep. */
+/* KVM finds the ioeventfd to remove by its file.  The descriptor's number has another file behind
+   it after a reconnect, and so what KVM gets is a duplicate that we keep. */
 static void
 add_kicks_locked (Device *device, guint number)
 {

@@ -66,7 +66,7 @@ void device_get_counters (Device *device, DeviceCounters *counters);
 /* Maps what can be mapped of a BAR, and asks for its IO descriptors.  Before the machine runs, and
    before it is placed for the first time. */
 void device_prepare_bar (Device *device, guint bar, gboolean is_port);
-/* Accesses to this part of a BAR come as exits even where it is mapped: MSI-X is in it.  Likewise. */
+/* Likewise: accesses to this part of a BAR come as exits even where it is mapped. */
 void device_trap (Device *device, guint bar, guint64 offset, guint64 size);
 /* The guest has put the BAR at ADDRESS: memory slots and ioeventfds follow.  The caller does not do
    two of these at a time. */

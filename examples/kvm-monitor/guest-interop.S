@@ -2,8 +2,9 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * The guest's steps with the device of tests/interop, which is made with libvfio-user: all of BAR2 is
- * mapped, registers in BAR0 are taken in 64 bits only, it copies while the write of the command waits.
+ * The guest's steps with the device of tests/interop, which is made with libvfio-user: all of BAR2
+ * is mapped, registers in BAR0 are taken in 64 bits only, it copies while the write of the command
+ * waits.
  */
 
 #include "guest-macros.S"

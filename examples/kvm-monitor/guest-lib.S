@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * What the guest's steps are made with: the configuration space, exits, printing, failing; and what
- * is known of the device.
+ * What the guest's steps are made with: the configuration space, exits, printing, failing; and
+ * what is known of the device.
  */
 
 #include "guest-macros.S"

@@ -85,7 +85,7 @@ end_measure:
         say     " ns\n"
         ret
 
-/* Waits 30 s at the most until the dword at EBX is EDX, or is something else.  EAX is what it is. */
+/* Waits 30 s at the most until the dword at EBX is EDX, or is something else; it is then in EAX. */
         .macro  await condition, text
         movl    $3000, %ecx
 76:     movl    (%ebx), %eax

@@ -3,10 +3,10 @@
 
 /*
  * The guest: finds the device on the PCI bus, sizes and places its BARs, and, if it is the demo
- * device, uses all that it has: registers, mapped memory, doorbells, DMA, interrupts.  Prints a line
- * for each step, and PASS, or what failed.  guest-interrupts.S has the steps with interrupts,
- * guest-modes.S what it does on request: measuring, losing the device, fuzzing; guest-lib.S what all
- * of them use.
+ * device, uses all that it has: registers, mapped memory, doorbells, DMA, interrupts.  Prints a
+ * line for each step, and PASS, or what failed.  guest-interrupts.S has the steps with interrupts,
+ * guest-modes.S what it does on request: measuring, losing the device, fuzzing; guest-lib.S what
+ * all of them use.
  *
  * Runs in real mode with data segments of 4 GiB (the monitor has set their limit), at its physical
  * address, with interrupts off but in the steps that wait for one.  No firmware, nobody below it.

@@ -8,7 +8,8 @@
  * satisfied.
  *
  * The server could listen to that second eventfd by itself (vuc_device_set_irq_unmask_eventfds()),
- * but servers are known that take it and never look.  So the main loop does, and unmasks by message.
+ * but servers are known that take it and never look.  So the main loop does, and unmasks by
+ * message.
  *
  * Where the kernel refuses such irqfds the main loop listens to the first one, too.  The end of an
  * interrupt cannot be seen then; the guest's next access to the device is taken for it.

@@ -2,18 +2,18 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * Interrupts: the MSI-X table and its pending bits, which are ours and not the device's; an eventfd
- * for each vector, which the server signals and KVM (an irqfd) listens to, past us; the routes that
- * tell KVM what a vector is; and that INTx and MSI-X exclude each other.
+ * Interrupts: the MSI-X table and its pending bits, which are ours and not the device's; an
+ * eventfd for each vector, which the server signals and KVM (an irqfd) listens to, past us; the
+ * routes that tell KVM what a vector is; and that INTx and MSI-X exclude each other.
  *
  * A vector that the guest has masked stays armed: only its irqfd is taken away.  What comes then
- * stays in the eventfd, which is the pending bit, and KVM injects it when it gets the irqfd back.  So
- * masking, which guests do often, asks nothing of the server.
+ * stays in the eventfd, which is the pending bit, and KVM injects it when it gets the irqfd back.
+ * So masking, which guests do often, asks nothing of the server.
  *
  * Where the kernel has no irqfds the main loop listens, and injects by KVM_SIGNAL_MSI.
  *
- * Does not know how a server is told things.  vCPU threads, and the main loop; the lock is never held
- * while the server is asked something.
+ * Does not know how a server is told things.  vCPU threads, and the main loop; the lock is never
+ * held while the server is asked something.
  */
 
 #include "irq.h"

@@ -26,7 +26,7 @@ typedef struct
 guint irq_get_table_size (const MsixPlace *place);
 guint irq_get_pending_size (const MsixPlace *place);
 
-/* Without USE_IRQFD all interrupts pass through the main loop.  HAS_PIN: whether there is an INTx. */
+/* HAS_PIN: whether there is an INTx.  Without USE_IRQFD interrupts pass through the main loop. */
 Irq *irq_new (Vm *vm,
               Device *device,
               const MsixPlace *msix,

@@ -3,11 +3,11 @@
 
 /*
  * kvm-monitor: a virtual machine with a device of another process.  Options, the demo device if it
- * is wanted, the main loop that the device is attached to, and the order in which all of it is made
- * and taken down.
+ * is wanted, the main loop that the device is attached to, and the order in which all of it is
+ * made and taken down.
  *
- * Does not know KVM nor the library.  Everything here runs on the main thread, but for the functions
- * that say otherwise.
+ * Does not know KVM nor the library.  Everything here runs on the main thread, but for the
+ * functions that say otherwise.
  */
 
 #include <errno.h>

@@ -5,14 +5,14 @@
  * The PCI bus: configuration accesses by ports 0xcf8 and 0xcfc go to the device's configuration
  * space, and what the guest wrote into it decides where the BARs are and which interrupts are on.
  *
- * The device is believed what kind a BAR is, and how large, once.  From then on BAR registers read as
- * what the guest wrote, rounded down to the size; servers are known that answer for BARs that there are
- * not.  A BAR is decoded only where BARs may be: whatever a server says and a guest does, nothing ends
- * up over guest memory or an interrupt controller.
+ * The device is believed what kind a BAR is, and how large, once.  From then on BAR registers read
+ * as what the guest wrote, rounded down to the size; servers are known that answer for BARs that
+ * there are not.  A BAR is decoded only where BARs may be: whatever a server says and a guest
+ * does, nothing ends up over guest memory or an interrupt controller.
  *
- * Does not know the library, nor KVM.  vCPU threads, and the main thread.  The lock is not held while
- * the device is asked something.  Not here: bridges, functions, expansion ROMs, MSI (a guest that
- * turns it on hears nothing), configuration space above 256 bytes.
+ * Does not know the library, nor KVM.  vCPU threads, and the main thread.  The lock is not held
+ * while the device is asked something.  Not here: bridges, functions, expansion ROMs, MSI (a guest
+ * that turns it on hears nothing), configuration space above 256 bytes.
  */
 
 #include "pci.h"

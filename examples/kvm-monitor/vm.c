@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * The virtual machine: KVM's descriptors, guest RAM in a memfd, memory slots, and a thread for each
- * vCPU that runs it and hands what is no memory to a bus.
+ * The virtual machine: KVM's descriptors, guest RAM in a memfd, memory slots, and a thread for
+ * each vCPU that runs it and hands what is no memory to a bus.
  *
  * Does not know what is on the bus, nor that there is a library.  vm_add_memory() and
  * vm_remove_memory() are called by any thread, the other functions by the main thread.
