@@ -115,24 +115,35 @@ go_by_ioregion (const VucAccessWish *wish, const VucPart *part, gint64 deadline,
 
 /* --- All of it in one go --- */
 
-VucAccessResult
-vuc_access_try (const VucAccessWish *wish, gint64 timeout_us, GError **error)
+gboolean
+vuc_access_at_once (const VucAccessWish *wish)
 {
   VucSession *session = wish->traffic->session;
   gint link = vuc_session_get_usable_link (session);
   VucPart part;
 
   if (wish->count == 0 || link == 0)
+    return FALSE;
+  part = find_part (wish);
+  return part.count == wish->count && part.way != VUC_WAY_MESSAGE && part.way != VUC_WAY_IOREGIONFD
+         && !vuc_session_has_unproven (session) && go_at_once (wish, &part, link);
+}
+
+VucAccessResult
+vuc_access_try (const VucAccessWish *wish, gint64 timeout_us, GError **error)
+{
+  VucSession *session = wish->traffic->session;
+  VucPart part;
+
+  if (wish->count == 0 || vuc_session_get_usable_link (session) == 0)
     return VUC_ACCESS_NOT_BEGUN;
   part = find_part (wish);
   if (part.count < wish->count)
     return VUC_ACCESS_NOT_BEGUN;
-  if (part.way == VUC_WAY_MESSAGE)
-    return post (wish, &part) ? VUC_ACCESS_DONE : VUC_ACCESS_NOT_BEGUN;
-  if (vuc_session_has_unproven (session))
+  if (part.way == VUC_WAY_MESSAGE && post (wish, &part))
+    return VUC_ACCESS_DONE;
+  if (part.way != VUC_WAY_IOREGIONFD || vuc_session_has_unproven (session))
     return VUC_ACCESS_NOT_BEGUN;
-  if (part.way != VUC_WAY_IOREGIONFD)
-    return go_at_once (wish, &part, link) ? VUC_ACCESS_DONE : VUC_ACCESS_NOT_BEGUN;
   if (go_by_ioregion (wish, &part, g_get_monotonic_time () + timeout_us, error))
     return VUC_ACCESS_DONE;
   return VUC_ACCESS_FAILED;

@@ -46,8 +46,12 @@ typedef enum
   VUC_ACCESS_NOT_BEGUN, /* it is for a task */
 } VucAccessResult;
 
-/* Does the whole of it, for a thread that may wait, if it goes one way for which that thread needs no
- * reply of the session.  It may take so many microseconds. */
+/* Does the whole of it if that is a load, a store or a kick: nothing of the user's is called.  FALSE:
+ * it is not, or must wait. */
+gboolean vuc_access_at_once (const VucAccessWish *wish);
+
+/* Does the whole of it, for a thread that may wait, if it is posted or goes by ioregionfd.  It may
+ * take so many microseconds. */
 VucAccessResult vuc_access_try (const VucAccessWish *wish, gint64 timeout_us, GError **error);
 
 typedef struct

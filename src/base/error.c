@@ -38,13 +38,19 @@ vuc_error_get_errno (const GError *error)
 static void G_GNUC_PRINTF (4, 0)
   set_error_valist (GError **error, VucError code, int number, const char *format, va_list args)
 {
-  g_autofree char *text = g_strdup_vprintf (format, args);
+  g_autofree char *text = NULL;
 
+  if (error == NULL)
+    return;
+  g_return_if_fail (*error == NULL);
   if (number == 0)
-    g_set_error_literal (error, VUC_ERROR, code, text);
-  else
-    g_set_error (error, VUC_ERROR, code, "%s: %s " ERRNO_PREFIX "%d)", text, g_strerror (number),
-                 number);
+    {
+      *error = g_error_new_valist (VUC_ERROR, code, format, args);
+      return;
+    }
+  text = g_strdup_vprintf (format, args);
+  g_set_error (error, VUC_ERROR, code, "%s: %s " ERRNO_PREFIX "%d)", text, g_strerror (number),
+               number);
 }
 
 gboolean

@@ -123,9 +123,12 @@ access_now (VucDevice *device,
   g_return_val_if_fail (data != NULL || count == 0, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  in_use = vuc_device_ref (device);
   if (!prepare (&wish, device, region, writes, offset, data, count, flags, error))
     return FALSE;
+  if (vuc_access_at_once (&wish))
+    return TRUE;
+
+  in_use = vuc_device_ref (device);
   result = vuc_access_try (&wish, device->settings.timeout_ms * (gint64) 1000, error);
   if (result != VUC_ACCESS_NOT_BEGUN)
     return result == VUC_ACCESS_DONE;

@@ -17,6 +17,10 @@
 #include "base/error.h"
 #include "transport/socket.h"
 
+/* So many replies that may carry descriptors must be awaited before it is worth looking whether they
+ * do. */
+#define MANY_EXACT 4
+
 static gboolean
 fds_are_allowed_locked (VucSession *session, VucLane *lane, const VucHeader *header)
 {
@@ -448,6 +452,20 @@ may_read_ahead (VucSession *session)
              && !vuc_session_has_unproven (session));
 }
 
+/* Few of many replies that may carry descriptors do: what has come without any is read ahead, too.  To
+ * look costs a receive, so not before it is likely that there is more. */
+static gsize
+get_read_ahead_locked (VucSession *session, const VucLane *lane)
+{
+  guint8 scratch[VUC_FRAMER_AHEAD];
+
+  if (may_read_ahead (session))
+    return G_MAXSIZE;
+  if (!lane->filled || session->pending.n_large > 0 || session->pending.n_exact < MANY_EXACT)
+    return 0;
+  return vuc_socket_peek_plain (lane->socket, scratch, sizeof scratch);
+}
+
 /* Without the lock, into the buffers of the call that is current. */
 static VucIoStatus
 receive_locked (VucSession *session,
@@ -464,7 +482,7 @@ receive_locked (VucSession *session,
   gsize wanted = 0;
   int n_iov;
 
-  n_iov = vuc_framer_want (&lane->framer, may_read_ahead (session), iov);
+  n_iov = vuc_framer_want (&lane->framer, get_read_ahead_locked (session, lane), iov);
   for (int i = 0; i < n_iov; i++)
     wanted += iov[i].iov_len;
 
@@ -484,7 +502,7 @@ receive_locked (VucSession *session,
   lane->busy = FALSE;
 
   /* The kernel returns less than was asked for where there is no more, or after descriptors. */
-  *filled = *received == wanted || fds->count > 0;
+  *filled = lane->filled = *received == wanted || fds->count > 0;
   return status;
 }
 

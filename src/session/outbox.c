@@ -30,6 +30,9 @@
 #define BATCH_CALLS   64
 #define IOVS_PER_CALL 2
 
+/* How long a send of an answer sleeps, in microseconds: a thread that revokes memory may have to wait for that. */
+#define SEND_PATIENCE_US 10000
+
 /* So many sends in a row are one thread's share: it has a deadline of its own, and what others
  * queue meanwhile might never end. */
 #define SENDS_IN_A_ROW 16
@@ -356,6 +359,9 @@ send_answer_locked (VucSession *session, VucLane *lane)
   gsize sent = 0;
 
   lane->busy = TRUE;
+  if (patiently && !lane->sends_in_time)
+    vuc_socket_set_send_patience (lane->socket, SEND_PATIENCE_US);
+  lane->sends_in_time |= patiently;
   g_mutex_unlock (&session->lock);
   if (patiently)
     status = vuc_socket_send_patiently (lane->socket, iov, n_iov, &sent, &error);

@@ -63,7 +63,9 @@ typedef struct
   gsize answer_size;   /* of these */
   gsize answer_sent;   /* of these and the data behind them */
   gboolean blocked;    /* the socket took no more: whoever reads must poll for output, too */
+  gboolean filled;     /* the last receive brought all that was asked for */
   gboolean patient;    /* a receive that sleeps comes back in time */
+  gboolean sends_in_time; /* so does a send */
   gboolean ready;      /* there may be something to receive */
   gboolean held_back;  /* what was received is not looked at before something else is done */
   guint32 watched_for; /* events for which it is in an epoll set; 0: it is not */

@@ -86,9 +86,6 @@ static GPrivate inside_callback;
 /* How long a reader sleeps in a receive at the most, in microseconds. */
 #define PATIENCE_US G_USEC_PER_SEC
 
-/* How long it sleeps in a send: a thread that revokes memory may have to wait for that. */
-#define SEND_PATIENCE_US 10000
-
 /* How long a reader that could not be given an eventfd polls at a time. */
 #define POLL_WITHOUT_WAKE_US 10000
 
@@ -309,7 +306,7 @@ may_sleep_in_receive_locked (VucSession *session, const VucTask *task)
   if (task->deadline != G_MAXINT64 && task->deadline - g_get_monotonic_time () < PATIENCE_US)
     return FALSE;
   if (!lane->patient)
-    vuc_socket_set_patience (lane->socket, session->is_shared, PATIENCE_US, SEND_PATIENCE_US);
+    vuc_socket_set_patience (lane->socket, session->is_shared, PATIENCE_US);
   lane->patient = TRUE;
   return TRUE;
 }

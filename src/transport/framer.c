@@ -67,7 +67,7 @@ compact (VucFramer *framer)
 }
 
 int
-vuc_framer_want (VucFramer *framer, gboolean ahead, struct iovec iov[VUC_FRAMER_WANTS])
+vuc_framer_want (VucFramer *framer, gsize ahead, struct iovec iov[VUC_FRAMER_WANTS])
 {
   int n = 0;
   gsize room;
@@ -79,7 +79,7 @@ vuc_framer_want (VucFramer *framer, gboolean ahead, struct iovec iov[VUC_FRAMER_
   /* Two sets of descriptors cannot be held: first complete the header that the held ones are
    * for. */
   if (framer->held.count > 0)
-    ahead = FALSE;
+    ahead = 0;
 
   if (!framer->in_message)
     needed = VUC_HEADER_SIZE - framer->end;
@@ -91,18 +91,21 @@ vuc_framer_want (VucFramer *framer, gboolean ahead, struct iovec iov[VUC_FRAMER_
       if (place->iov_len > 0 && place->iov_base == NULL)
         {
           needed = MIN (place->iov_len, room);
-          ahead = FALSE;
+          ahead = 0;
           break;
         }
-      if (place->iov_len > 0)
-        iov[n++] = *place;
+      if (place->iov_len == 0)
+        continue;
+      iov[n++] = *place;
+      ahead -= MIN (ahead, place->iov_len);
     }
 
   /* The next header may come with this payload: descriptors that come then are its message's. */
   if (n > 0 && needed == 0)
     needed = VUC_HEADER_SIZE;
-  if (ahead || needed > 0)
-    iov[n++] = (struct iovec){ framer->buffer + framer->end, ahead ? room : needed };
+  needed = MIN (MAX (needed, ahead), room);
+  if (needed > 0)
+    iov[n++] = (struct iovec){ framer->buffer + framer->end, needed };
   return n;
 }
 

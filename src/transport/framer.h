@@ -87,13 +87,14 @@ void vuc_framer_clear (VucFramer *framer);
 gboolean vuc_framer_is_idle (const VucFramer *framer);
 
 /*
- * Where the next bytes should go; at least one byte fits.  With ahead, a receive may go on into the
- * messages that follow; without, it stops at the next end of a header: so must it be while a reply
- * that may carry descriptors or much data is awaited.
+ * Where the next bytes should go; at least one byte fits.  A receive may go on into the messages that
+ * follow as long as it has at most ahead bytes; else it stops at the next end of a header: so must it
+ * be while a reply that may carry descriptors or much data is awaited, but for what is known to come
+ * without any.
  *
  * Returns: how many of iov are filled.
  */
-int vuc_framer_want (VucFramer *framer, gboolean ahead, struct iovec iov[VUC_FRAMER_WANTS]);
+int vuc_framer_want (VucFramer *framer, gsize ahead, struct iovec iov[VUC_FRAMER_WANTS]);
 
 /* count bytes came, to where the last _want said, and with them fds, which are emptied. */
 void vuc_framer_fed (VucFramer *framer, gsize count, VucFdSet *fds);

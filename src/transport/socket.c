@@ -171,6 +171,18 @@ vuc_socket_receive (int socket,
   return VUC_IO_DONE;
 }
 
+/* Without room for descriptors the kernel says only that there are some; even if they are behind what
+ * was asked for, which is no harm. */
+gsize
+vuc_socket_peek_plain (int socket, gpointer scratch, gsize max)
+{
+  struct iovec iov = { scratch, max };
+  struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+  gssize count = recvmsg (socket, &message, MSG_PEEK | MSG_DONTWAIT);
+
+  return count > 0 && (message.msg_flags & MSG_CTRUNC) == 0 ? (gsize) count : 0;
+}
+
 static void
 set_timeout (int socket, int option, gint64 us)
 {
@@ -180,12 +192,17 @@ set_timeout (int socket, int option, gint64 us)
 }
 
 void
-vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 receive_us, gint64 send_us)
+vuc_socket_set_send_patience (int socket, gint64 us)
+{
+  set_timeout (socket, SO_SNDTIMEO, us);
+}
+
+void
+vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 us)
 {
   int flags = is_foreign ? fcntl (socket, F_GETFL) : O_NONBLOCK; /* as vuc_connect_path() makes it */
 
-  set_timeout (socket, SO_RCVTIMEO, receive_us);
-  set_timeout (socket, SO_SNDTIMEO, send_us);
+  set_timeout (socket, SO_RCVTIMEO, us);
   if (flags >= 0 && (flags & O_NONBLOCK) != 0)
     (void) fcntl (socket, F_SETFL, flags & ~O_NONBLOCK);
 }

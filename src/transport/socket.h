@@ -49,7 +49,11 @@ VucIoStatus vuc_socket_receive (int socket,
                                 gsize *received,
                                 GError **error);
 
-/* The same, without descriptors, but sleeps while the kernel has no room, as long as that was allowed;
+/* How many bytes are there to be received, up to max, none of which has descriptors; 0 if that is more
+ * than anybody can say.  Looks without taking. */
+gsize vuc_socket_peek_plain (int socket, gpointer scratch, gsize max);
+
+/* As vuc_socket_send(), without descriptors, but sleeps while the kernel has no room, as long as that was allowed;
  * what goes meanwhile is much more than goes at once. */
 VucIoStatus vuc_socket_send_patiently (int socket,
                                        const struct iovec *iov,
@@ -57,8 +61,9 @@ VucIoStatus vuc_socket_send_patiently (int socket,
                                        gsize *sent,
                                        GError **error);
 
-/* How long a receive that sleeps, and a send, may do so, in microseconds.  is_foreign: somebody else
- * has made the socket, and may have set flags on it. */
-void vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 receive_us, gint64 send_us);
+/* A receive that sleeps may do so for this many microseconds.  is_foreign: somebody else has made the
+ * socket, and may have set flags on it.  The second is for sends that sleep, after the first. */
+void vuc_socket_set_patience (int socket, gboolean is_foreign, gint64 us);
+void vuc_socket_set_send_patience (int socket, gint64 us);
 
 #endif /* VUC_SOCKET_H */

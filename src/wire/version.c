@@ -17,7 +17,7 @@
 GByteArray *
 vuc_version_encode (const VucVersion *proposal)
 {
-  GByteArray *payload = g_byte_array_new ();
+  GByteArray *payload = g_byte_array_sized_new (256);
   g_autofree char *json = vuc_version_json_encode (proposal);
   guint8 fixed[VUC_VERSION_FIXED_SIZE];
   VucWriter writer;

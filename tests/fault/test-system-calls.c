@@ -32,6 +32,7 @@ typedef enum
   CONNECT,
   SEND,
   RECVMSG,
+  PEEK, /* a recvmsg that takes nothing */
   PPOLL,
   N_SYSTEM_CALLS
 } SystemCall;
@@ -149,6 +150,8 @@ __wrap_recvmsg (int fd, struct msghdr *message, int flags)
   struct iovec iov;
   gssize count;
 
+  if (flags & MSG_PEEK)
+    return fails (PEEK) ? -1 : __real_recvmsg (fd, message, flags);
   if (fails (RECVMSG))
     return -1;
   if (strikes (RECVMSG, END))
@@ -406,6 +409,7 @@ static const Fault faults[] = {
   { "recvmsg fails", RECVMSG, FAIL, EIO, VUC_ERROR_DISCONNECTED },
   { "recvmsg has no memory", RECVMSG, FAIL, ENOMEM, VUC_ERROR_DISCONNECTED },
   { "recvmsg loses descriptors", RECVMSG, TRUNCATE, 0, VUC_ERROR_PROTOCOL },
+  { "a look fails", PEEK, FAIL, EIO, SUCCESS },
   { "ppoll is interrupted", PPOLL, FAIL, EINTR, SUCCESS },
   { "ppoll has no memory", PPOLL, FAIL, ENOMEM, SUCCESS },
 };

@@ -181,7 +181,7 @@ receive_once (Stream *stream, VucFramer *framer)
 {
   gboolean ahead = random_below (stream, 2) == 0;
   struct iovec iov[VUC_FRAMER_WANTS];
-  int n_iov = vuc_framer_want (framer, ahead, iov);
+  int n_iov = vuc_framer_want (framer, ahead ? G_MAXSIZE : 0, iov);
   gsize size = 0, count, done = 0;
   g_autofree guint8 *data = NULL;
   VucFdSet fds;

@@ -98,7 +98,7 @@ static gsize
 feed (VucFramer *framer, gboolean ahead, const guint8 *bytes, gsize size, guint n_fds)
 {
   struct iovec iov[VUC_FRAMER_WANTS];
-  int n_iov = vuc_framer_want (framer, ahead, iov);
+  int n_iov = vuc_framer_want (framer, ahead ? G_MAXSIZE : 0, iov);
   VucFdSet fds;
   gsize done = 0;
 
@@ -525,12 +525,39 @@ a_large_payload_is_received_in_place (void)
   vuc_framer_take (&framer, &place, 1);
   ck_assert_int_eq (vuc_framer_next (&framer, NULL), VUC_FRAMER_NEEDS_BYTES);
 
-  ck_assert_int_eq (vuc_framer_want (&framer, FALSE, iov), 2);
+  ck_assert_int_eq (vuc_framer_want (&framer, 0, iov), 2);
   ck_assert_ptr_eq (iov[0].iov_base, data);
   ck_assert_uint_eq (iov[0].iov_len, 65536);
   ck_assert_uint_eq (iov[1].iov_len, VUC_HEADER_SIZE);
-  ck_assert_int_eq (vuc_framer_want (&framer, TRUE, iov), 2);
+  ck_assert_int_eq (vuc_framer_want (&framer, G_MAXSIZE, iov), 2);
   ck_assert_ptr_eq (iov[0].iov_base, data);
+}
+
+/* So much is known to come without descriptors, and no more. */
+static void
+reading_ahead_may_be_limited (void)
+{
+  g_autoptr(GBytes) header = hex ("u16:1 u16:9 u32:48 u32:1 u32:0");
+  guint8 data[32];
+  const struct iovec place = { data, sizeof data };
+  struct iovec iov[VUC_FRAMER_WANTS];
+  VucFramer framer;
+
+  vuc_framer_init (&framer, 1 << 20);
+  ck_assert_int_eq (vuc_framer_want (&framer, 100, iov), 1);
+  ck_assert_uint_eq (iov[0].iov_len, 100);
+  ck_assert_int_eq (vuc_framer_want (&framer, 15, iov), 1);
+  ck_assert_uint_eq (iov[0].iov_len, VUC_HEADER_SIZE);
+
+  feed (&framer, FALSE, g_bytes_get_data (header, NULL), VUC_HEADER_SIZE, 0);
+  ck_assert_int_eq (vuc_framer_next (&framer, NULL), VUC_FRAMER_HEADER);
+  vuc_framer_take (&framer, &place, 1);
+  ck_assert_int_eq (vuc_framer_want (&framer, 100, iov), 2);
+  ck_assert_uint_eq (iov[0].iov_len, 32);
+  ck_assert_uint_eq (iov[1].iov_len, 68);
+  ck_assert_int_eq (vuc_framer_want (&framer, 20, iov), 2);
+  ck_assert_uint_eq (iov[0].iov_len, 32);
+  ck_assert_uint_eq (iov[1].iov_len, VUC_HEADER_SIZE);
 }
 
 static const HarnessCase cases[] = {
@@ -538,6 +565,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (a_stream_may_come_byte_by_byte, manners),
   HARNESS_CASE (an_exact_read_stops_at_the_end_of_a_header),
   HARNESS_CASE (reading_ahead_takes_what_fits),
+  HARNESS_CASE (reading_ahead_may_be_limited),
   HARNESS_CASE (a_message_is_unfinished_from_its_first_byte_to_its_last),
   HARNESS_ROWS (a_message_has_a_size_that_is_allowed, sizes),
   HARNESS_ROWS (descriptors_belong_to_the_message_that_they_came_with, manners),

@@ -178,7 +178,8 @@ a_patient_send_does_not_sleep_for_ever (void)
   gsize sent = 0;
 
   pair_open (&pair);
-  vuc_socket_set_patience (pair.ours, TRUE, G_USEC_PER_SEC, 10000);
+  vuc_socket_set_patience (pair.ours, TRUE, G_USEC_PER_SEC);
+  vuc_socket_set_send_patience (pair.ours, 10000);
   ck_assert_int_eq (vuc_socket_send_patiently (pair.ours, &iov, 1, &sent, NULL), VUC_IO_DONE);
   ck_assert_uint_lt (sent, sizeof zeros);
   ck_assert_int_eq (vuc_socket_send_patiently (pair.ours, &iov, 1, &sent, NULL), VUC_IO_AGAIN);
@@ -401,6 +402,33 @@ descriptors_that_were_lost_are_an_error (void)
   ck_assert_uint_eq (count, 99);
 }
 
+static void
+a_look_takes_nothing_and_tells_of_descriptors (void)
+{
+  g_auto (Pair) pair;
+  guint8 scratch[64];
+  gsize sent;
+
+  pair_open (&pair);
+  ck_assert_uint_eq (vuc_socket_peek_plain (pair.ours, scratch, sizeof scratch), 0);
+
+  ck_assert_int_eq (send_text (pair.theirs, "plain", NULL, 0, &sent, NULL), VUC_IO_DONE);
+  ck_assert_int_eq (send_text (pair.theirs, "more", NULL, 0, &sent, NULL), VUC_IO_DONE);
+  for (guint i = 0; i < 2; i++)
+    ck_assert_uint_eq (vuc_socket_peek_plain (pair.ours, scratch, sizeof scratch), 9);
+  ck_assert_uint_eq (vuc_socket_peek_plain (pair.ours, scratch, 3), 3);
+
+  send_descriptors (pair.theirs, 2);
+  ck_assert_uint_eq (vuc_socket_peek_plain (pair.ours, scratch, sizeof scratch), 0);
+
+  close (pair.theirs);
+  pair.theirs = -1;
+  ck_assert_int_eq (recv (pair.ours, scratch, 9, 0), 9);
+  ck_assert_uint_eq (vuc_socket_peek_plain (pair.ours, scratch, 1), 0);
+  ck_assert_int_eq (recv (pair.ours, scratch, 9, 0), 1);
+  ck_assert_uint_eq (vuc_socket_peek_plain (pair.ours, scratch, 1), 0);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_CASE (bytes_go_from_several_places_to_several),
   HARNESS_CASE (nothing_to_receive_is_no_reason_to_sleep),
@@ -416,6 +444,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (descriptors_come_with_the_first_byte),
   HARNESS_CASE (more_descriptors_than_the_kernel_passes_are_a_mistake_of_ours),
   HARNESS_CASE (descriptors_that_were_lost_are_an_error),
+  HARNESS_CASE (a_look_takes_nothing_and_tells_of_descriptors),
   HARNESS_END
 };
 
