@@ -171,5 +171,4 @@ CLEANFILES += examples/kvm-monitor/guest.bin
 EXTRA_DIST += \
   $(guest_parts) \
   examples/kvm-monitor/guest-macros.S \
-  examples/kvm-monitor/LESSONS.md \
   examples/kvm-monitor/README.md

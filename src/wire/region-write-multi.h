@@ -22,11 +22,4 @@ void vuc_region_write_multi_encode_entry (const VucRegionAccess *access,
                                           gconstpointer data,
                                           guint8 entry[VUC_REGION_WRITE_MULTI_ENTRY]);
 
-/* The reply to sent entries: how many of them were done.  Every error is fatal. */
-gboolean vuc_region_write_multi_decode (const guint8 *payload,
-                                        gsize size,
-                                        guint64 sent,
-                                        guint64 *done,
-                                        GError **error);
-
 #endif /* VUC_REGION_WRITE_MULTI_H */

@@ -33,6 +33,7 @@ static const SettingRow settings[] = {
   { "max_regions", vuc_config_set_max_regions, vuc_config_get_max_regions, 256, 1, 65536 },
   { "max_irqs", vuc_config_set_max_irqs, vuc_config_get_max_irqs, 64, 1, 65536 },
   { "max_irq_count", vuc_config_set_max_irq_count, vuc_config_get_max_irq_count, 2048, 1, 1048576 },
+  { "poll_us", vuc_config_set_poll_us, vuc_config_get_poll_us, 0, 0, 1000 },
 };
 
 static void
@@ -69,6 +70,25 @@ files_have_to_be_sealed_by_default (void)
   ck_assert (!vuc_config_get_allow_unsealed_files (config));
   vuc_config_set_allow_unsealed_files (config, TRUE);
   ck_assert (vuc_config_get_allow_unsealed_files (config));
+}
+
+static void
+nothing_is_posted_and_every_way_is_open_by_default (void)
+{
+  g_autoptr(VucConfig) config = vuc_config_new ();
+
+  ck_assert (!vuc_config_get_posted_writes (config));
+  vuc_config_set_posted_writes (config, TRUE);
+  ck_assert (vuc_config_get_posted_writes (config));
+
+  ck_assert_uint_eq (vuc_config_get_access_flags (config), VUC_ACCESS_ANY);
+  vuc_config_set_access_flags (config, VUC_ACCESS_NO_MAPPED | VUC_ACCESS_NO_POSTED);
+  ck_assert_uint_eq (vuc_config_get_access_flags (config),
+                     VUC_ACCESS_NO_MAPPED | VUC_ACCESS_NO_POSTED);
+  g_test_expect_message ("libvfio-user-client", G_LOG_LEVEL_CRITICAL,
+                         "*vuc_config_set_access_flags*failed*");
+  vuc_config_set_access_flags (config, (VucAccessFlags) 0x10);
+  g_test_assert_expected_messages ();
 }
 
 static void
@@ -351,6 +371,7 @@ data_without_a_message_function_is_freed_at_once (void)
 static const HarnessCase cases[] = {
   HARNESS_ROWS (a_setting_has_a_default_and_a_range, settings),
   HARNESS_CASE (files_have_to_be_sealed_by_default),
+  HARNESS_CASE (nothing_is_posted_and_every_way_is_open_by_default),
   HARNESS_CASE (a_configuration_lives_as_long_as_somebody_refers_to_it),
   HARNESS_ROWS (a_device_within_the_limits_is_used_and_one_above_is_not, limits),
   HARNESS_CASE (max_msg_fds_is_proposed_and_insisted_on),

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -392,6 +394,47 @@ the_demo_device_counts_kicks_of_its_eventfds (void)
   demo_device_stop (demo);
 }
 
+/* ---- For KVM ---- */
+
+typedef struct
+{
+  const char *name;
+  VucIoFd entry;
+  guint64 base;
+  gboolean ok;
+  struct kvm_ioeventfd expected;
+} KvmRow;
+
+static const KvmRow kvm_rows[] = {
+  { "a doorbell", { .offset = 0x800, .size = 4, .fd = 7 }, 0xc0000000, TRUE,
+    { .addr = 0xc0000800, .len = 4, .fd = 7 } },
+  { "for a value", { .flags = VUC_IO_FD_DATAMATCH, .offset = 8, .size = 8, .fd = 3,
+                     .datamatch = 0x1122334455667788 },
+    0x1000, TRUE,
+    { .addr = 0x1008, .len = 8, .fd = 3, .datamatch = 0x1122334455667788,
+      .flags = KVM_IOEVENTFD_FLAG_DATAMATCH } },
+  { "of any size", { .offset = 0, .size = 0, .fd = 3 }, 0x1000, TRUE, { .addr = 0x1000, .fd = 3 } },
+  { "in port IO", { .flags = VUC_IO_FD_PIO, .offset = 4, .size = 2, .fd = 3 }, 0xc000, TRUE,
+    { .addr = 0xc004, .len = 2, .fd = 3, .flags = KVM_IOEVENTFD_FLAG_PIO } },
+  { "at the end of everything", { .offset = 0xff, .size = 1, .fd = 3 }, G_MAXUINT64 - 0xff, TRUE,
+    { .addr = G_MAXUINT64, .len = 1, .fd = 3 } },
+  { "behind the end", { .offset = 0x100, .size = 1, .fd = 3 }, G_MAXUINT64 - 0xff, FALSE, { 0 } },
+  { "an ioregionfd", { .type = VUC_IO_FD_IOREGIONFD, .size = 4, .fd = 3 }, 0, FALSE, { 0 } },
+  { "a shadow", { .type = VUC_IO_FD_SHADOW_IOEVENTFD, .size = 4, .fd = 3 }, 0, FALSE, { 0 } },
+};
+
+static void
+kvm_is_told_what_it_can_serve (gconstpointer data)
+{
+  const KvmRow *row = data;
+  VucKvmIoeventfd request;
+
+  memset (&request, 0xee, sizeof request);
+  ck_assert_int_eq (vuc_io_fd_get_kvm_ioeventfd (&row->entry, row->base, &request), row->ok);
+  if (row->ok)
+    ck_assert_mem_eq (&request, &row->expected, sizeof request);
+}
+
 static void
 the_demo_device_has_none_for_its_memory (void)
 {
@@ -421,6 +464,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (only_regions_that_there_are_can_be_asked_about),
   HARNESS_CASE (a_server_that_does_not_survive_the_question_is_told_apart),
   HARNESS_CASE (the_demo_device_counts_kicks_of_its_eventfds),
+  HARNESS_ROWS (kvm_is_told_what_it_can_serve, kvm_rows),
   HARNESS_CASE (the_demo_device_has_none_for_its_memory),
   HARNESS_END
 };

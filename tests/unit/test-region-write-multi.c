@@ -7,10 +7,9 @@
 
 #include "wire/region-write-multi.h"
 
-#include <vfio-user-client/vuc-error.h>
+#include <string.h>
 
 #include "harness/harness.h"
-#include "harness/mutate.h"
 
 static void
 the_entries_are_counted_in_64_bits (void)
@@ -47,61 +46,10 @@ what_a_small_write_leaves_of_an_entry_is_zero (void)
   assert_bytes (entry, sizeof entry, "u64:0xfff u32:7 u32:1 | ff 00*7");
 }
 
-static gboolean
-decode (const char *text, guint64 sent, guint64 *done, GError **error)
-{
-  g_autoptr(GBytes) payload = hex (text);
-
-  return vuc_region_write_multi_decode (g_bytes_get_data (payload, NULL),
-                                        g_bytes_get_size (payload), sent, done, error);
-}
-
-static void
-a_reply_tells_how_many_were_done (void)
-{
-  g_autoptr(GError) error = NULL;
-  guint64 done = 4711;
-
-  ck_assert (decode ("u64:3", 3, &done, &error));
-  ck_assert_uint_eq (done, 3);
-  ck_assert (decode ("u64:0", 3, &done, &error));
-  ck_assert_uint_eq (done, 0);
-  assert_no_error (error);
-}
-
-typedef struct
-{
-  const char *name;
-  const char *payload;
-  const char *message;
-} Lie;
-
-static const Lie lies[] = {
-  { "nothing", "", "REGION_WRITE_MULTI reply: payload 0, expected 8" },
-  { "half a count", "u32:3", "REGION_WRITE_MULTI reply: payload 4, expected 8" },
-  { "something behind it", "u64:3 00", "REGION_WRITE_MULTI reply: payload 9, expected 8" },
-  { "one more than was sent", "u64:4", "REGION_WRITE_MULTI reply: wr_cnt 4, sent were 3" },
-  { "many more", "ff*8", "REGION_WRITE_MULTI reply: wr_cnt 18446744073709551615, sent were 3" },
-};
-
-static void
-a_bad_reply_is_fatal (gconstpointer data)
-{
-  const Lie *lie = data;
-  g_autoptr(GError) error = NULL;
-  guint64 done = 4711;
-
-  ck_assert (!decode (lie->payload, 3, &done, &error));
-  assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, lie->message);
-  ck_assert_uint_eq (done, 4711);
-}
-
 static const HarnessCase cases[] = {
   HARNESS_CASE (the_entries_are_counted_in_64_bits),
   HARNESS_CASE (an_entry_has_24_bytes),
   HARNESS_CASE (what_a_small_write_leaves_of_an_entry_is_zero),
-  HARNESS_CASE (a_reply_tells_how_many_were_done),
-  HARNESS_ROWS (a_bad_reply_is_fatal, lies),
   HARNESS_END
 };
 
