@@ -7,20 +7,28 @@
 
 #include <vfio-user-client/vfio-user-client.h>
 
-#include <linux/kvm.h>
 #include <string.h>
 
+/* KVM's numbers; an architecture without KVM has no header for them. */
+#define DATAMATCH (1u << 0)
+#define PIO       (1u << 1)
+
+#if defined __has_include
+#  if __has_include(<asm/kvm.h>)
+#    include <linux/kvm.h>
+#    define SAME(member)                                                                           \
+      G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, member)                                   \
+                       == G_STRUCT_OFFSET (struct kvm_ioeventfd, member))
 G_STATIC_ASSERT (sizeof (VucKvmIoeventfd) == sizeof (struct kvm_ioeventfd));
-G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, datamatch)
-                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, datamatch));
-G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, addr)
-                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, addr));
-G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, len)
-                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, len));
-G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, fd)
-                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, fd));
-G_STATIC_ASSERT (G_STRUCT_OFFSET (VucKvmIoeventfd, flags)
-                 == G_STRUCT_OFFSET (struct kvm_ioeventfd, flags));
+SAME (datamatch);
+SAME (addr);
+SAME (len);
+SAME (fd);
+SAME (flags);
+G_STATIC_ASSERT (DATAMATCH == KVM_IOEVENTFD_FLAG_DATAMATCH);
+G_STATIC_ASSERT (PIO == KVM_IOEVENTFD_FLAG_PIO);
+#  endif
+#endif
 
 gboolean
 vuc_io_fd_get_kvm_ioeventfd (const VucIoFd *io_fd, guint64 guest_base, VucKvmIoeventfd *request)
@@ -37,10 +45,10 @@ vuc_io_fd_get_kvm_ioeventfd (const VucIoFd *io_fd, guint64 guest_base, VucKvmIoe
   request->fd = io_fd->fd;
   if ((io_fd->flags & VUC_IO_FD_DATAMATCH) != 0)
     {
-      request->flags |= KVM_IOEVENTFD_FLAG_DATAMATCH;
+      request->flags |= DATAMATCH;
       request->datamatch = io_fd->datamatch;
     }
   if ((io_fd->flags & VUC_IO_FD_PIO) != 0)
-    request->flags |= KVM_IOEVENTFD_FLAG_PIO;
+    request->flags |= PIO;
   return TRUE;
 }

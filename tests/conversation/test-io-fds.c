@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -402,7 +401,7 @@ typedef struct
   VucIoFd entry;
   guint64 base;
   gboolean ok;
-  struct kvm_ioeventfd expected;
+  VucKvmIoeventfd expected;
 } KvmRow;
 
 static const KvmRow kvm_rows[] = {
@@ -412,10 +411,10 @@ static const KvmRow kvm_rows[] = {
                      .datamatch = 0x1122334455667788 },
     0x1000, TRUE,
     { .addr = 0x1008, .len = 8, .fd = 3, .datamatch = 0x1122334455667788,
-      .flags = KVM_IOEVENTFD_FLAG_DATAMATCH } },
+      .flags = 1 << 0 } },
   { "of any size", { .offset = 0, .size = 0, .fd = 3 }, 0x1000, TRUE, { .addr = 0x1000, .fd = 3 } },
   { "in port IO", { .flags = VUC_IO_FD_PIO, .offset = 4, .size = 2, .fd = 3 }, 0xc000, TRUE,
-    { .addr = 0xc004, .len = 2, .fd = 3, .flags = KVM_IOEVENTFD_FLAG_PIO } },
+    { .addr = 0xc004, .len = 2, .fd = 3, .flags = 1 << 1 } },
   { "at the end of everything", { .offset = 0xff, .size = 1, .fd = 3 }, G_MAXUINT64 - 0xff, TRUE,
     { .addr = G_MAXUINT64, .len = 1, .fd = 3 } },
   { "behind the end", { .offset = 0x100, .size = 1, .fd = 3 }, G_MAXUINT64 - 0xff, FALSE, { 0 } },
