@@ -116,6 +116,7 @@ conversation_tests += tests/conversation/test-shapes
 conversation_tests += tests/conversation/test-threads
 conversation_tests += tests/conversation/test-twin
 conversation_tests += tests/conversation/test-ways
+conversation_tests += tests/conversation/test-ways-refused
 
 hostile_tests =
 hostile_tests += tests/hostile/test-delays
@@ -264,6 +265,7 @@ tests_conversation_test_shapes_LDADD = $(public_libs)
 tests_conversation_test_threads_LDADD = $(public_libs)
 tests_conversation_test_twin_LDADD = $(public_libs)
 tests_conversation_test_ways_LDADD = $(public_libs)
+tests_conversation_test_ways_refused_LDADD = $(public_libs)
 tests_cost_test_costs_LDADD = $(public_libs)
 tests_hostile_test_delays_LDADD = $(public_libs)
 tests_hostile_test_interleaved_LDADD = $(public_libs)

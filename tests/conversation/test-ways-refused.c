@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 the libvfio-user-client authors */
+
+/*
+ * Ways that a server offers and that are not safe to take: then accesses go by message, and nobody
+ * hears of it.  And a doorbell that nobody empties.
+ */
+
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "conversation/connect.h"
+#include "conversation/io-fds.h"
+#include "harness/harness.h"
+#include "harness/script-device.h"
+
+/* Region 0 of 8 KiB, whose second half can be mapped, if the file is good enough. */
+#define HALF "u16:1 u16:1 u32:0 u32:1 u32:0 u64:0x1000 u64:0x1000"
+
+static VucDevice *
+connect_to_file (ScriptServer *server, const ScriptFd *file, VucConfig *config)
+{
+  const ScriptRegion region = { .size = 0x2000, .flags = 7, .fds = file, .capabilities = HALF };
+  const ScriptDevice device = { .regions = &region, .n_regions = 1 };
+
+  script_handshake (server, &device);
+  script_expect_command (server, 9, "u64:0x1008 u32:0 u32:4");
+  script_reply (server, "u64:0x1008 u32:0 u32:4 'text'");
+  return connect_with (script_server_start (server), config);
+}
+
+static void
+read_word (VucDevice *device, char word[4])
+{
+  g_autoptr (GError) error = NULL;
+
+  ck_assert (vuc_device_region_read (device, 0, 0x1008, word, 4, &error));
+  assert_no_error (error);
+}
+
+static void
+write_word (VucDevice *device, guint64 offset, const char word[4])
+{
+  g_autoptr (GError) error = NULL;
+
+  ck_assert (vuc_device_region_write (device, 0, offset, word, 4, &error));
+  assert_no_error (error);
+}
+
+static guint64
+count (VucDevice *device, VucWay way)
+{
+  VucAccessCounters counters;
+
+  vuc_device_get_access_counters (device, &counters);
+  return counters.parts[way];
+}
+
+typedef struct
+{
+  const char *name;
+  ScriptFd file;
+} FileRow;
+
+static const FileRow files[] = {
+  { "that may shrink", { SCRIPT_FD_NO_SEAL_MEMFD, 0x2000 } },
+  { "on a disk", { SCRIPT_FD_FILE, 0x2000 } },
+  { "that is too small", { SCRIPT_FD_SEALED_MEMFD, 0x1800 } },
+  { "that has shrunk to nothing", { SCRIPT_FD_MEMFD, 0 } },
+};
+
+static void
+a_file_is_not_mapped (gconstpointer data)
+{
+  const FileRow *row = data;
+  const ScriptFd file[] = { row->file, { SCRIPT_FD_END, 0 } };
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = connect_to_file (server, file, NULL);
+  char word[4] = "";
+
+  read_word (device, word);
+  ck_assert_mem_eq (word, "text", 4);
+  ck_assert_uint_eq (count (device, VUC_WAY_MAPPED), 0);
+  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 1);
+  close_and_finish (device, server);
+}
+
+static void
+a_file_that_may_shrink_is_mapped_if_the_caller_allows_it (void)
+{
+  static const ScriptFd file[] = { { SCRIPT_FD_NO_SEAL_MEMFD, 0x2000 }, { SCRIPT_FD_END, 0 } };
+  const ScriptRegion region = { .size = 0x2000, .flags = 7, .fds = file, .capabilities = HALF };
+  const ScriptDevice script = { .regions = &region, .n_regions = 1 };
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucConfig) config = vuc_config_new ();
+  g_autoptr (VucDevice) device = NULL;
+  guint32 word = 0;
+
+  vuc_config_set_allow_unsealed_files (config, TRUE);
+  script_handshake (server, &script);
+  device = connect_with (script_server_start (server), config);
+  read_word (device, (char *) &word);
+  ck_assert_uint_eq (word, 0x1008); /* each word of the file is its own offset */
+  ck_assert_uint_eq (count (device, VUC_WAY_MAPPED), 1);
+  close_and_finish (device, server);
+}
+
+/* ---- IO descriptors ---- */
+
+static VucDevice *
+connect_to_io_fds (ScriptServer *server)
+{
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+  VucDevice *device = connect_to (script_server_start (server));
+
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  assert_no_error (error);
+  ck_assert_uint_eq (n_io_fds, 1);
+  return device;
+}
+
+static void
+script_io_fds (ScriptServer *server, const char *reply, const ScriptFd *fds)
+{
+  script_handshake (server, &script_pci_device);
+  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
+  script_reply_fds (server, reply, fds);
+}
+
+static void
+a_shadow_in_a_file_that_may_shrink_goes_by_message (void)
+{
+  static const ScriptFd fds[] = { { SCRIPT_FD_EVENTFD, 0 },
+                                  { SCRIPT_FD_NO_SEAL_MEMFD, 4096 },
+                                  { SCRIPT_FD_END, 0 } };
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+
+  script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 2, 0, 1, 8, 0), fds);
+  script_expect_command (server, 10, "u64:0x20 u32:0 u32:4 'ring'");
+  script_reply (server, "u64:0x20 u32:0 u32:4");
+  device = connect_to_io_fds (server);
+  write_word (device, 0x20, "ring");
+  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 0);
+  close_and_finish (device, server);
+}
+
+/* The last bytes of a file that ends within a page. */
+static void
+a_shadow_at_the_end_of_a_small_file_is_stored (void)
+{
+  static const ScriptFd fds[] = { { SCRIPT_FD_EVENTFD, 0 },
+                                  { SCRIPT_FD_SEALED_MEMFD, 0x1010 },
+                                  { SCRIPT_FD_END, 0 } };
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+  char stored[4];
+  eventfd_t kicks;
+
+  script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 2, 0, 1, 0x100c, 0), fds);
+  device = connect_to_io_fds (server);
+  write_word (device, 0x20, "ring");
+  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 1);
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  ck_assert_int_eq (pread (io_fds[0].shadow_fd, stored, 4, 0x100c), 4);
+  ck_assert_mem_eq (stored, "ring", 4);
+  ck_assert_int_eq (eventfd_read (io_fds[0].fd, &kicks), 0);
+  ck_assert_uint_eq (kicks, 1);
+  close_and_finish (device, server);
+}
+
+static void
+a_full_doorbell_counts_as_rung (void)
+{
+  static const ScriptFd fds[] = { { SCRIPT_FD_EVENTFD, 0 }, { SCRIPT_FD_END, 0 } };
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+  eventfd_t kicks;
+
+  script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 0, 0, 0, 0, 0), fds);
+  device = connect_to_io_fds (server);
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  ck_assert_int_eq (eventfd_write (io_fds[0].fd, G_MAXUINT64 - 1), 0);
+  write_word (device, 0x20, "ring");
+  write_word (device, 0x20, "ring");
+  ck_assert_uint_eq (count (device, VUC_WAY_IOEVENTFD), 2);
+  ck_assert_int_eq (eventfd_read (io_fds[0].fd, &kicks), 0);
+  ck_assert_uint_eq (kicks, G_MAXUINT64 - 1);
+  close_and_finish (device, server);
+}
+
+/* The script server keeps the other end, and answers nothing on it. */
+static void
+an_ioregionfd_that_does_not_answer_meets_the_deadline (void)
+{
+  static const ScriptFd fds[] = { { SCRIPT_FD_SOCKET, 0 }, { SCRIPT_FD_END, 0 } };
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+  char word[4];
+
+  script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x100, 0x100, 0, 1, 0, 0, 55, 0), fds);
+  script_wait_forever (server);
+  device = connect_with (script_server_start (server), config);
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  assert_no_error (error);
+  ck_assert (!vuc_device_region_read (device, 0, 0x104, word, 4, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "ioregionfd: read of 4 bytes at 0x4");
+  ck_assert_uint_eq (count (device, VUC_WAY_IOREGIONFD), 0);
+  vuc_device_close (device);
+}
+
+static const HarnessCase cases[] = {
+  HARNESS_ROWS (a_file_is_not_mapped, files),
+  HARNESS_CASE (a_file_that_may_shrink_is_mapped_if_the_caller_allows_it),
+  HARNESS_CASE (a_shadow_in_a_file_that_may_shrink_goes_by_message),
+  HARNESS_CASE (a_shadow_at_the_end_of_a_small_file_is_stored),
+  HARNESS_CASE (a_full_doorbell_counts_as_rung),
+  HARNESS_CASE (an_ioregionfd_that_does_not_answer_meets_the_deadline),
+  HARNESS_END
+};
+
+int
+main (int argc, char **argv)
+{
+  return harness_main (argc, argv, "ways, refused", cases);
+}
