@@ -46,7 +46,8 @@ typedef struct
  *
  * Asks the server which parts of a region have IO descriptors.  The answer is kept: asking again
  * costs nothing.  A server that has none, or does not know the question, is no error.  Some servers
- * do not survive the question, so it is only asked when this function is called.
+ * do not survive the question, so it is only asked when this function is called.  From then on
+ * accesses to the region use them, too (vuc-access.h).
  *
  * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region), %VUC_ERROR_REJECTED (an entry is unusable;
  * all were dropped), %VUC_ERROR_TIMED_OUT, %VUC_ERROR_PROTOCOL, %VUC_ERROR_DISCONNECTED,

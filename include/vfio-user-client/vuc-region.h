@@ -86,8 +86,9 @@ VUC_API void vuc_device_set_region_port_io (VucDevice *device, guint32 region, g
  * @data: (out caller-allocated): where the data goes; undefined after an error
  * @count: how many bytes; 0 does nothing
  *
- * Reads from a region (REGION_READ).  Any length goes: what is above the server's
- * max_data_xfer_size, or 16 MiB, is split; the deadline is that of the whole call.  A device may
+ * Reads from a region, each part of it by the fastest way that there is (vuc-access.h), at last by
+ * message (REGION_READ).  Any length goes: what is above the server's max_data_xfer_size, or 16 MiB,
+ * is split into several messages; the deadline is that of the whole call.  A device may
  * give registers a meaning for one access width only: ask for exactly that many bytes.
  *
  * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region, not inside it), %VUC_ERROR_NOT_SUPPORTED (it
@@ -110,8 +111,9 @@ VUC_API gboolean vuc_device_region_read (VucDevice *device,
  * @data: the data
  * @count: how many bytes; 0 does nothing
  *
- * Writes to a region (REGION_WRITE) and waits until the device has taken it.  Long writes are
- * split, see vuc_config_set_max_write_size(); after an error some of the parts may have been
+ * Writes to a region, each part of it by the fastest way that there is (vuc-access.h), at last by
+ * message (REGION_WRITE), and waits until the device has taken it; but not where it only kicks an
+ * eventfd, or is posted because you said so (vuc_config_set_posted_writes()).  Long messages are split, see vuc_config_set_max_write_size(); after an error some of the parts may have been
  * written.
  *
  * Errors: as for vuc_device_region_read(); %VUC_ERROR_NOT_SUPPORTED: it cannot be written.
@@ -151,7 +153,8 @@ VUC_API VucOperation vuc_device_region_read_async (VucDevice *device,
  * @destroy: (nullable): frees @user_data
  *
  * As vuc_device_region_write(), without waiting.  Operations of one thread reach the device in the
- * order in which they were started, but for the later parts of those that are split.
+ * order in which they were started, but for the later parts of those that are split.  What lies behind
+ * an ioregionfd goes by message here.
  *
  * Returns: the operation.  Any thread.  Since 0.1.
  */
