@@ -113,8 +113,8 @@ VUC_API gboolean vuc_device_region_read (VucDevice *device,
  *
  * Writes to a region, each part of it by the fastest way that there is (vuc-access.h), at last by
  * message (REGION_WRITE), and waits until the device has taken it; but not where it only kicks an
- * eventfd, or is posted because you said so (vuc_config_set_posted_writes()).  Long messages are split, see vuc_config_set_max_write_size(); after an error some of the parts may have been
- * written.
+ * eventfd, or is posted because you said so (vuc_config_set_posted_writes()).  Long messages are
+ * split, see vuc_config_set_max_write_size(); after an error some of the parts may have been written.
  *
  * Errors: as for vuc_device_region_read(); %VUC_ERROR_NOT_SUPPORTED: it cannot be written.
  *
