@@ -52,6 +52,7 @@ unit_tests += tests/unit/test-mappings
 unit_tests += tests/unit/test-pending
 unit_tests += tests/unit/test-posted
 unit_tests += tests/unit/test-posted-queue
+unit_tests += tests/unit/test-posted-readers
 unit_tests += tests/unit/test-posted-threads
 unit_tests += tests/unit/test-print
 unit_tests += tests/unit/test-range
@@ -296,6 +297,7 @@ posted_test_parts = \
   tests/unit/posted-fixture.h
 tests_unit_test_posted_SOURCES = tests/unit/test-posted.c $(posted_test_parts)
 tests_unit_test_posted_queue_SOURCES = tests/unit/test-posted-queue.c $(posted_test_parts)
+tests_unit_test_posted_readers_SOURCES = tests/unit/test-posted-readers.c $(posted_test_parts)
 tests_unit_test_posted_threads_SOURCES = tests/unit/test-posted-threads.c $(posted_test_parts)
 tests_unit_test_session_SOURCES = tests/unit/test-session.c $(session_test_parts)
 tests_unit_test_session_deadlines_SOURCES = \
