@@ -23,6 +23,9 @@
  * Those with IO descriptors are taken from the moment on when vuc_device_get_region_io_fds() has
  * succeeded, as the library does not ask for them by itself.
  *
+ * A load, a store or a kick that succeeds says nothing of whether the server is still there: a loss
+ * is noticed by whoever reads the socket.  What was stored before that may be lost with the server.
+ *
  * What one thread does reaches the device in the order in which it was done: a kick, or an access to
  * mapped memory, that follows a posted write waits until the device has executed that.  Two things
  * cannot be ordered: writes to an ioregionfd with %VUC_IO_FD_POSTED_WRITES, but among themselves; and

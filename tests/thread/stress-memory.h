@@ -67,7 +67,8 @@ typedef struct
   guint8 *block;   /* the data between two guards */
   gboolean buried; /* its content is known to be dead */
   VucAccessFlags flags;
-  gboolean may_be_posted; /* then nobody knows whether it was written, unless that is proven */
+  gboolean may_be_lost; /* it was not answered by the server, if there still is one, unless that is
+                         * proven */
 } Access;
 
 void stress_memory_init (StressMemory *memory, guint32 region, guint64 offset, gsize size);
