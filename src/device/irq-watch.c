@@ -136,7 +136,7 @@ vuc_irq_watch_stop (VucIrqWatch *watch)
   watch_unref (watch);
 }
 
-/* --- Public --- */
+/* --- Requests --- */
 
 /* A request whose interrupts are watched before they are armed, so that none is lost; *fds are its
  * eventfds.  If the request fails the watch that there was stays, for what the server did not take

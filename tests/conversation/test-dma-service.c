@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "conversation/connect.h"
@@ -37,6 +38,7 @@
 #define REFUSED_AT 0x400 /* fail with EPERM */
 #define ODD_AT     0x500 /* fail with what is no errno */
 #define BELOW_AT   0x600 /* likewise */
+#define LAZY_AT    0x700 /* succeed, and fill nothing */
 #define NESTED_AT  0x800 /* ask the server */
 
 typedef struct
@@ -80,6 +82,8 @@ on_read (guint64 iova, gpointer data, gsize count, gpointer user_data)
 
   ck_assert (iova >= OPS_AT && count <= PAGE && iova - OPS_AT <= PAGE - count);
   functions->n_reads++;
+  if (iova - OPS_AT == LAZY_AT)
+    return 0;
   memcpy (data, functions->bytes + (iova - OPS_AT), count);
   return special (functions, iova);
 }
@@ -151,6 +155,8 @@ static const Row rows[] = {
     NULL },
   { "a function that returns too much", COMMAND_READ (0x102500, 2), READ_ERROR (5), 0, NULL },
   { "a function that returns too little", COMMAND_READ (0x102600, 2), READ_ERROR (5), 0, NULL },
+  { "a function that fills nothing shows nothing of ours", COMMAND_READ (0x102700, 64),
+    DATA (96, 0x102700, 64, "00*64"), 0, NULL },
   { "a function that asks the server", COMMAND_READ (0x102800, 2), DATA (34, 0x102800, 2, "00 00"),
     0, NULL },
 
@@ -452,5 +458,7 @@ static const HarnessCase cases[] = {
 int
 main (int argc, char **argv)
 {
+  /* What malloc hands out is not zero by chance. */
+  (void) mallopt (M_PERTURB, 0x5a);
   return harness_main (argc, argv, "dma-service", cases);
 }
