@@ -16,7 +16,9 @@
  *                 access of 1, 2, 4 or 8 bytes to it, aligned, is one load or store of that width
  *   ioeventfd     a write that one covers kicks it, and reaches the device in no other way
  *   shadow        likewise, after the value was stored in memory
- *   ioregionfd    32 bytes to the device on a socket of its own, and 32 back; blocking accesses only
+ *   ioregionfd    32 bytes to the device on a socket of its own, and 32 back; blocking accesses only.
+ *                 One whose socket ends fails one access with %VUC_ERROR_DISCONNECTED, and is not used
+ *                 any more; the device stays connected
  *   posted        a write of up to 8 bytes that nobody waits for; see vuc_config_set_posted_writes()
  *   message       REGION_READ, REGION_WRITE
  *
@@ -27,7 +29,8 @@
  * is noticed by whoever reads the socket.  What was stored before that may be lost with the server.
  *
  * What one thread does reaches the device in the order in which it was done: a kick, or an access to
- * mapped memory, that follows a posted write waits until the device has executed that.  Two things
+ * mapped memory, that follows a posted write waits until the device has executed that (it may wait
+ * for what other threads have posted, too, and inside a callback of the library it fails then).  Two things
  * cannot be ordered: writes to an ioregionfd with %VUC_IO_FD_POSTED_WRITES, but among themselves; and
  * what a hypervisor does with descriptors and areas that were handed to it.
  */
@@ -36,7 +39,8 @@ G_BEGIN_DECLS
 
 /**
  * VucAccessCounters:
- * @parts: for each #VucWay, how many (parts of) accesses have taken it
+ * @parts: for each #VucWay, how many (parts of) accesses have taken it; messages count when they are
+ *   begun, all else when it has succeeded
  * @posted_messages: how many messages the posted writes went in; REGION_WRITE_MULTI takes many at
  *   once
  *
@@ -150,7 +154,8 @@ typedef enum
  *
  * It still holds when the device is connected again.  Where a region's areas or descriptors are
  * handed out later, by vuc_device_map_region() or vuc_device_get_region_io_fds(), writes to it are
- * not posted any more, unless %VUC_POSTING_INSIST was said.
+ * not posted any more, unless %VUC_POSTING_INSIST was said.  What was posted before is not waited for:
+ * vuc_device_flush() does.
  *
  * Errors: %VUC_ERROR_INVALID_ARGUMENT (no such region), %VUC_ERROR_NOT_SUPPORTED (with
  * %VUC_POSTING_ON and above: it is the configuration space, or port IO; with %VUC_POSTING_ON: its

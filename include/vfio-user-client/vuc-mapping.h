@@ -58,7 +58,8 @@ VUC_API VucMapping *vuc_mapping_ref (VucMapping *mapping);
 /**
  * vuc_mapping_unref:
  *
- * Gives a reference back; the last one unmaps.  Any thread.  Since 0.1.
+ * Gives a reference back; the last one unmaps.  The device has one, too, once the region was accessed
+ * through it.  Any thread.  Since 0.1.
  */
 VUC_API void vuc_mapping_unref (VucMapping *mapping);
 

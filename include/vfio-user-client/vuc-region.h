@@ -154,7 +154,8 @@ VUC_API VucOperation vuc_device_region_read_async (VucDevice *device,
  *
  * As vuc_device_region_write(), without waiting.  Operations of one thread reach the device in the
  * order in which they were started, but for the later parts of those that are split.  What lies behind
- * an ioregionfd goes by message here.
+ * an ioregionfd goes by message here, and so does mapped memory while something before it may not be
+ * executed yet.
  *
  * Returns: the operation.  Any thread.  Since 0.1.
  */

@@ -9,7 +9,12 @@
  * Order: parts go one after the other, so a failure says how far it came, and servers that execute
  * an access in parts see them in order.  Messages keep theirs by themselves, posted ones included.
  * Any other way could overtake a posted write, so while one may not be executed yet it waits for a
- * fence first: a command that the server answers behind it.
+ * fence first: a command that the server answers behind it.  One fence is enough for what was posted
+ * before: others may go on posting all the time.
+ *
+ * An asynchronous access does not wait: the next operation of the same thread could overtake it.  So
+ * instead of a load or a store behind a fence it sends a message.  A kick waits; when the server looks
+ * at it is for the server to say anyway.
  *
  * Only an ioregionfd has something to wait for that no reply of the session tells of.  A blocking
  * call waits for it in its step, which runs on its own thread with no role and no lock; an
@@ -20,6 +25,7 @@
 
 #include "access/kick.h"
 #include "access/mapped-access.h"
+#include "base/error.h"
 #include "base/limits.h"
 
 static void
@@ -60,8 +66,7 @@ ring (const VucAccessWish *wish, const VucPart *part)
 }
 
 /* FALSE if the connection, which was this one before, has gone meanwhile: then it was memory that
- * stands in for the device's, or an eventfd that nobody reads.  So it is done again, and fails as any
- * access does; or reaches the device that has come back. */
+ * stands in for the device's, or an eventfd that nobody reads.  Whoever looks again sees that. */
 static gboolean
 go_at_once (const VucAccessWish *wish, const VucPart *part, gint link)
 {
@@ -203,11 +208,47 @@ settle_last_part (VucAccess *access, VucTaskStatus *status, GError **error)
           g_propagate_error (error, failure);
           return FALSE;
         }
+      access->is_fenced = TRUE;
       break;
     default:
       break;
     }
   access->state = VUC_ACCESS_BEGINS;
+  return TRUE;
+}
+
+/* What lies in one part is still to be done: by message where nothing else is in order. */
+static VucPart
+choose_part (const VucAccess *access)
+{
+  VucPart part = find_part (&access->wish);
+  VucAccessWish by_message;
+
+  if (part.way != VUC_WAY_MAPPED || access->may_wait
+      || !vuc_session_has_unproven (access->task.session))
+    return part;
+  by_message = access->wish;
+  by_message.flags |= VUC_ACCESS_MESSAGE_ONLY;
+  by_message.count = part.count;
+  return find_part (&by_message);
+}
+
+static gboolean
+must_raise_fence (const VucAccess *access)
+{
+  return !access->is_fenced && vuc_session_has_unproven (access->task.session);
+}
+
+/* The next part of an access that has begun goes over the same connection, or not at all. */
+static gboolean
+check_link (VucAccess *access, GError **error)
+{
+  gint link = vuc_session_get_usable_link (access->task.session);
+
+  if (access->link != 0 && link != access->link)
+    return vuc_fail (error, VUC_ERROR_DISCONNECTED,
+                     "the connection was lost in the middle of the access");
+  access->link = link;
   return TRUE;
 }
 
@@ -222,25 +263,27 @@ access_step (VucTask *task, GError **error)
 
   while (access->wish.count > 0)
     {
-      gint link = vuc_session_get_usable_link (task->session);
-      VucPart part = find_part (&access->wish);
+      VucPart part = choose_part (access);
 
-      if (part.way == VUC_WAY_MESSAGE || link == 0)
+      if (!check_link (access, error))
+        return VUC_TASK_ENDS;
+      if (part.way == VUC_WAY_MESSAGE || access->link == 0)
         {
           if (!post (&access->wish, &part))
             {
               submit_message (access, &part);
               return VUC_TASK_GOES_ON;
             }
+          access->is_fenced = FALSE;
         }
-      else if (vuc_session_has_unproven (task->session))
+      else if (must_raise_fence (access))
         return raise_fence (access, error);
       else if (part.way == VUC_WAY_IOREGIONFD)
         {
           if (!go_by_ioregion (&access->wish, &part, task->deadline, error))
             return VUC_TASK_ENDS;
         }
-      else if (!go_at_once (&access->wish, &part, link))
+      else if (!go_at_once (&access->wish, &part, access->link))
         continue;
       advance (access, part.count);
     }
@@ -259,6 +302,9 @@ vuc_access_init (VucAccess *access,
   access->wish = *wish;
   if (!may_wait)
     access->wish.flags |= VUC_ACCESS_NO_IOREGIONFD;
+  access->may_wait = may_wait;
+  access->is_fenced = FALSE;
+  access->link = 0;
   access->chunk = chunk;
   access->state = VUC_ACCESS_BEGINS;
   vuc_message_init (&access->message);

@@ -59,6 +59,9 @@ typedef struct
   VucTask task;
   VucAccessWish wish; /* what is left of it */
   gsize chunk;        /* the most data that a message may carry */
+  gboolean may_wait;  /* a thread waits for it */
+  gboolean is_fenced; /* what was posted before it is executed */
+  gint link;          /* the connection that a part of it used; 0: none did */
   enum
   {
     VUC_ACCESS_BEGINS,

@@ -40,6 +40,7 @@
 
 #include "access/coarse-timer.h"
 #include "base/error.h"
+#include "base/fd-set.h"
 #include "session/task.h"
 #include "wire/ioregion.h"
 
@@ -133,7 +134,7 @@ line_unref (Line *line)
 {
   if (!g_atomic_int_dec_and_test (&line->ref_count))
     return;
-  close (line->fd);
+  vuc_fd_close_received (line->fd);
   vuc_coarse_timer_clear (&line->timer);
   g_cond_clear (&line->released);
   g_free (line);
@@ -262,7 +263,7 @@ serve (Access *access)
 
   access->serves = TRUE;
   if (access->session_fd < 0)
-    access->session_fd = vuc_session_get_fd (access->session, NULL);
+    access->session_fd = vuc_session_peek_fd (access->session, NULL);
   if (vuc_session_serve (access->session))
     access->pause_us = 0;
   else if (!is_first)

@@ -6,9 +6,9 @@
  *
  * The server has the same file.  It can fill the counter, and whether a write sleeps then is a flag
  * that it can change, too.  An eventfd that may block is polled first, which costs a second system
- * call.  What remains is a server that changes the flag later, and then fills the counter: the kick
- * sleeps until the counter is read.  eventfds take no RWF_NOWAIT for writing, so nothing can be done
- * about it here.
+ * call.  What remains is a server that fills the counter between the two, or that changes the flag later
+ * and then fills it: the kick sleeps until the counter is read.  eventfds take no RWF_NOWAIT for
+ * writing, so nothing can be done about it here.
  */
 
 #include "access/kick.h"

@@ -120,6 +120,16 @@ vuc_mapped_area_map (int fd,
   return NULL;
 }
 
+static gboolean
+refuse_huge_pages (int fd, GError **error)
+{
+  struct statfs status;
+
+  return fstatfs (fd, &status) < 0 || status.f_type != HUGETLBFS_MAGIC
+         || vuc_fail_rejected (error,
+                               "a file of huge pages cannot be mapped in the place of another");
+}
+
 /* Kernels before 5.16 cannot move huge pages, and say so when what was there has gone. */
 gpointer
 vuc_mapped_area_map_to_move (int fd,
@@ -129,13 +139,8 @@ vuc_mapped_area_map_to_move (int fd,
                              gboolean allow_unsealed,
                              GError **error)
 {
-  struct statfs status;
-
-  if (fstatfs (fd, &status) == 0 && status.f_type == HUGETLBFS_MAGIC)
-    {
-      vuc_fail_rejected (error, "a file of huge pages cannot be mapped in the place of another");
-      return NULL;
-    }
+  if (!refuse_huge_pages (fd, error))
+    return NULL;
   return vuc_mapped_area_map (fd, fd_offset, size, protection, allow_unsealed, error);
 }
 
@@ -175,7 +180,9 @@ vuc_mapped_area_map_around (int fd,
   gsize mapped = round_to_pages (skip + (gsize) size);
   guint8 *memory;
 
-  if (!check_seal (fd, allow_unsealed, error) || !check_size (fd, fd_offset, size, error))
+  /* Of huge pages the kernel would map, move and unmap whole ones, and what is beside them. */
+  if (!refuse_huge_pages (fd, error) || !check_seal (fd, allow_unsealed, error)
+      || !check_size (fd, fd_offset, size, error))
     return NULL;
 
   memory = mmap (NULL, mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t) (fd_offset - skip));

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * The table of a region's ways, and looking things up in it: two binary searches at the most.  Does
- * not know how a way is travelled.  Any thread.
+ * The table of a region's ways, and looking things up in it: two binary searches, and a look at all
+ * doorbells that begin at the same place.  Does not know how a way is travelled.  Any thread.
  */
 
 #include "access/route.h"
@@ -52,9 +52,9 @@ static void
 add_stretch (GArray *kept, const VucStretch *stretch)
 {
   guint64 from = stretch->offset;
-  guint n_before = kept->len;
+  guint i;
 
-  for (guint i = 0; i < n_before && from < end_of (stretch); i++)
+  for (i = 0; i < kept->len && from < end_of (stretch); i++)
     {
       VucStretch taken = g_array_index (kept, VucStretch, i);
 
@@ -66,7 +66,7 @@ add_stretch (GArray *kept, const VucStretch *stretch)
         {
           VucStretch piece = cut (stretch, from, taken.offset);
 
-          g_array_append_val (kept, piece);
+          g_array_insert_val (kept, i++, piece);
         }
       from = end_of (&taken);
     }
@@ -74,10 +74,8 @@ add_stretch (GArray *kept, const VucStretch *stretch)
     {
       VucStretch piece = cut (stretch, from, end_of (stretch));
 
-      g_array_append_val (kept, piece);
+      g_array_insert_val (kept, i, piece);
     }
-  if (kept->len > n_before)
-    g_array_sort (kept, compare_stretches);
 }
 
 /* Whether none overlaps another, which is what servers send: then sorting is all. */

@@ -19,11 +19,17 @@ vuc_fd_set_init (VucFdSet *set)
 
 /* Closing a socket may wait for its peer, as long as whoever made it has told it to linger. */
 void
-vuc_fd_close_received (int fd)
+vuc_fd_forget_linger (int fd)
 {
   const struct linger no_linger = { .l_onoff = 0 };
 
   (void) setsockopt (fd, SOL_SOCKET, SO_LINGER, &no_linger, sizeof no_linger);
+}
+
+void
+vuc_fd_close_received (int fd)
+{
+  vuc_fd_forget_linger (fd);
   close (fd);
 }
 

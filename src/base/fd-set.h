@@ -22,6 +22,9 @@ typedef struct
 
 void vuc_fd_set_init (VucFdSet *set);
 
+/* Closing a socket that a peer made shall not wait. */
+void vuc_fd_forget_linger (int fd);
+
 /* Closes a descriptor that a peer made: it may be of any kind, and closing it shall not wait. */
 void vuc_fd_close_received (int fd);
 

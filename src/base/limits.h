@@ -27,6 +27,13 @@
  * 65,000 in all.  A region with more cannot be mapped. */
 #define VUC_LIMIT_AREAS 4096
 
+/* IO descriptor entries of a region: more are refused.  Each costs some work when it is learned. */
+#define VUC_LIMIT_IO_FDS 4096
+
+/* Shadow doorbells of a device whose memory is mapped: each is a kernel mapping.  Others go by
+ * message. */
+#define VUC_LIMIT_SHADOWS 1024
+
 /* Kernel mappings that the areas of one region may need once the server is lost (access/all-ones.c):
  * a quarter of what a process has.  512 GiB in one area. */
 #define VUC_LIMIT_ALL_ONES 16384

@@ -142,7 +142,12 @@ open_socket (Connect *connect, GError **error)
       return PHASE_WAITS;
     }
   if (status == VUC_CONNECT_DONE)
-    vuc_mappings_begin_connecting (device->mappings);
+    {
+      vuc_mappings_begin_connecting (device->mappings);
+      g_mutex_lock (&device->lock);
+      device->n_attempts++;
+      g_mutex_unlock (&device->lock);
+    }
   if (status == VUC_CONNECT_FAILED
       || !vuc_session_open (device->session, socket, device->path == NULL, error))
     return PHASE_FAILS;

@@ -36,14 +36,17 @@ struct _VucDevice
   struct _VucMappings *mappings; /* mapping.h */
   VucTraffic traffic;
 
+  gint fd_is_out; /* atomic: the caller has the session's descriptor */
   gint is_known;  /* atomic: the shape can be looked at; it is constant then, but for what says so */
   VucShape shape;
 
   GMutex ways_lock; /* guards what says so of the ways of regions; taken before any other */
+  guint n_shadows;  /* under that: of all regions, whose memory is mapped */
   GMutex lock; /* a leaf: nothing is called with it held; guards what follows, and what regions say
                 * is under it */
   int first_socket; /* the caller's descriptor, duplicated, until it is used; else -1 */
   guint64 generation;
+  guint64 n_attempts;     /* connections that were opened */
   GSource *source;        /* of the context that it is attached to, or NULL */
   GMainContext *context;  /* with source: a reference, so that it can be told of its end */
   gboolean reconnects;    /* it does so by itself just now */

@@ -16,8 +16,8 @@ typedef struct
   VucTask task;
   VucDevice *device;
   VucRegion *region;
-  guint64 generation; /* of the connection that is asked */
-  gboolean known;     /* there is nothing to ask */
+  guint64 attempt; /* the connection that is asked */
+  gboolean known;  /* there is nothing to ask */
   VucIoFdsQuery query;
 } Ask;
 
@@ -28,7 +28,7 @@ keep (Ask *ask, GError **error)
   gboolean is_current;
 
   g_mutex_lock (&device->lock);
-  is_current = device->generation == ask->generation;
+  is_current = device->n_attempts == ask->attempt;
   if (is_current && !ask->region->io_fds.known)
     {
       ask->region->io_fds = ask->query.answer;
@@ -82,7 +82,7 @@ prepare (Ask *ask, VucDevice *device, guint32 index, GError **error)
   ask->device = device;
   ask->region = region;
   g_mutex_lock (&device->lock);
-  ask->generation = device->generation;
+  ask->attempt = device->n_attempts;
   ask->known = region->io_fds.known;
   port_io = region->port_io;
   g_mutex_unlock (&device->lock);

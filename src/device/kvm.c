@@ -36,7 +36,8 @@ vuc_io_fd_get_kvm_ioeventfd (const VucIoFd *io_fd, guint64 guest_base, VucKvmIoe
   g_return_val_if_fail (io_fd != NULL, FALSE);
   g_return_val_if_fail (request != NULL, FALSE);
 
-  if (io_fd->type != VUC_IO_FD_IOEVENTFD || guest_base > G_MAXUINT64 - io_fd->offset)
+  if (io_fd->type != VUC_IO_FD_IOEVENTFD || guest_base > G_MAXUINT64 - io_fd->offset
+      || guest_base + io_fd->offset > G_MAXUINT64 - io_fd->size)
     return FALSE;
 
   memset (request, 0, sizeof *request);

@@ -90,6 +90,8 @@ vuc_device_detach (VucDevice *device)
   g_return_if_fail (device != NULL);
 
   set_source (device, NULL, NULL);
+  if (!g_atomic_int_get (&device->fd_is_out))
+    vuc_session_leave_unattended (device->session);
 }
 
 int
@@ -98,6 +100,7 @@ vuc_device_get_fd (VucDevice *device, GError **error)
   g_return_val_if_fail (device != NULL, -1);
   g_return_val_if_fail (error == NULL || *error == NULL, -1);
 
+  g_atomic_int_set (&device->fd_is_out, TRUE);
   return vuc_session_get_fd (device->session, error);
 }
 

@@ -237,6 +237,8 @@ renew (int *before, const int *now, guint n_fds, GError **error)
 {
   for (guint i = 0; i < n_fds; i++)
     {
+      /* That closes what was there. */
+      vuc_fd_forget_linger (before[i]);
       if (before[i] >= 0 && now[i] >= 0 && dup3 (now[i], before[i], O_CLOEXEC) < 0)
         return vuc_fail_errno (error, VUC_ERROR_LIMIT, errno, "renewing descriptor %d", before[i]);
     }

@@ -5,8 +5,8 @@
  * Which ways there are to each region.  Does not know how they are travelled.  Any thread.
  *
  * The routes that accesses look at are never changed, as no access takes a lock for them: new ones
- * take their place, and the old ones stay until the device goes.  There are two at the most: those
- * of before the IO descriptors were known, and those of after.  Connecting again makes no new ones:
+ * take their place, and the old ones stay until the device goes.  There are few: those of before the
+ * IO descriptors were known, and those of after.  Connecting again makes no new ones:
  * descriptors keep their numbers, memory its addresses, and an ioregionfd is told of its new socket.
  *
  * Nothing here is an error of an access: what cannot be used is not offered, and messages are left.
@@ -19,6 +19,7 @@
 #include "access/kick.h"
 #include "access/mapped-area.h"
 #include "base/error.h"
+#include "base/limits.h"
 #include "device/device-private.h"
 #include "device/mapping.h"
 
@@ -63,13 +64,16 @@ open_ioregion (VucWays *ways, const VucRegionIoFdsKept *kept, const VucIoFd *io_
 }
 
 static void
-map_shadow (VucShadow *shadow, const VucIoFd *io_fd, gboolean allow_unsealed)
+map_shadow (VucDevice *device, VucShadow *shadow, const VucIoFd *io_fd)
 {
   shadow->fd = io_fd->shadow_fd;
   shadow->fd_offset = io_fd->shadow_offset;
   shadow->size = io_fd->size != 0 ? io_fd->size : sizeof (guint64);
+  if (device->n_shadows == VUC_LIMIT_SHADOWS)
+    return;
   shadow->memory = vuc_mapped_area_map_around (shadow->fd, shadow->fd_offset, shadow->size,
-                                               allow_unsealed, NULL, NULL);
+                                               device->settings.allow_unsealed_files, NULL, NULL);
+  device->n_shadows += shadow->memory != NULL;
 }
 
 static void
@@ -88,8 +92,7 @@ open_io_fds (VucDevice *device, VucWays *ways, const VucRegionIoFdsKept *kept)
       if (io_fd->type == VUC_IO_FD_IOREGIONFD)
         open_ioregion (ways, kept, io_fd);
       else if (io_fd->type == VUC_IO_FD_SHADOW_IOEVENTFD)
-        map_shadow (&ways->shadows[ways->n_shadows++], io_fd,
-                    device->settings.allow_unsealed_files);
+        map_shadow (device, &ways->shadows[ways->n_shadows++], io_fd);
     }
 }
 
@@ -226,12 +229,19 @@ map_areas (VucDevice *device, VucRegion *region)
   return !g_error_matches (error, VUC_ERROR, VUC_ERROR_DISCONNECTED);
 }
 
+/* FALSE if the connection was lost meanwhile: it has to be looked once more. */
+static gboolean
+look_for_areas (VucDevice *device, VucRegion *region)
+{
+  return region->ways.routes != NULL || map_areas (device, region);
+}
+
 static void
 look_for_ways (VucDevice *device, VucRegion *region)
 {
   VucRegionIoFdsKept kept = get_io_fds (device, region);
 
-  if (!map_areas (device, region))
+  if (!look_for_areas (device, region))
     return;
   open_io_fds (device, &region->ways, &kept);
   publish (&region->ways, make_routes (&region->ways, &kept));

@@ -101,7 +101,7 @@ may_post_locked (const VucSession *session)
 static gboolean
 somebody_will_send_locked (const VucSession *session)
 {
-  return session->epoll >= 0 && !session->receiving;
+  return session->is_attended && !session->receiving;
 }
 
 static gboolean

@@ -148,6 +148,7 @@ struct _VucSession
 
   /* The loop. */
   int epoll; /* -1: nobody has asked for it */
+  gboolean is_attended; /* somebody who has looks after it */
   int pair;  /* the set of both sockets of a connection with a twin; -1: not made yet */
   gboolean in_pair; /* they are in that one */
   guint32 pair_watched_for;

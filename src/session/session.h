@@ -133,8 +133,15 @@ gint vuc_session_get_usable_link (VucSession *session);
 
 /* --- The loop (watch.c, loop.c) --- */
 
-/* The epoll descriptor, made by the first call; -1 with error set. */
+/* The epoll descriptor, made by the first call, for a loop that will look after it; -1 with error
+ * set. */
 int vuc_session_get_fd (VucSession *session, GError **error);
+
+/* The same, for who looks at it just now only. */
+int vuc_session_peek_fd (VucSession *session, GError **error);
+
+/* No loop looks after it any more. */
+void vuc_session_leave_unattended (VucSession *session);
 
 /* Does what there is to do, without waiting, and delivers. */
 void vuc_session_process (VucSession *session);

@@ -92,12 +92,9 @@ make_locked (VucSession *session, GError **error)
   return vuc_fail_errno (error, VUC_ERROR_LIMIT, number, "creating an epoll descriptor");
 }
 
-int
-vuc_session_get_fd (VucSession *session, GError **error)
+static int
+get_fd_locked (VucSession *session, GError **error)
 {
-  int fd;
-
-  g_mutex_lock (&session->lock);
   if (session->epoll < 0 && make_locked (session, error))
     {
       /* What has happened up to now. */
@@ -107,9 +104,38 @@ vuc_session_get_fd (VucSession *session, GError **error)
       if (session->finished.head != NULL || session->ready.head != NULL)
         vuc_watch_wake_loop_locked (session);
     }
-  fd = session->epoll;
+  return session->epoll;
+}
+
+int
+vuc_session_get_fd (VucSession *session, GError **error)
+{
+  int fd;
+
+  g_mutex_lock (&session->lock);
+  fd = get_fd_locked (session, error);
+  session->is_attended = fd >= 0;
   g_mutex_unlock (&session->lock);
   return fd;
+}
+
+int
+vuc_session_peek_fd (VucSession *session, GError **error)
+{
+  int fd;
+
+  g_mutex_lock (&session->lock);
+  fd = get_fd_locked (session, error);
+  g_mutex_unlock (&session->lock);
+  return fd;
+}
+
+void
+vuc_session_leave_unattended (VucSession *session)
+{
+  g_mutex_lock (&session->lock);
+  session->is_attended = FALSE;
+  g_mutex_unlock (&session->lock);
 }
 
 /* --- What is in it --- */

@@ -383,6 +383,10 @@ find_stride (const VucRegionIoFdsQuery *query,
                                     " bytes, allowed are equal ones of %u bytes and more",
                               query->index, count, space, OLD_STRIDE);
 
+  if (count > VUC_LIMIT_IO_FDS)
+    return vuc_fail_rejected (error, REPLY "%u entries, allowed are %d", query->index, count,
+                              VUC_LIMIT_IO_FDS);
+
   *stride = space / count;
   return TRUE;
 }

@@ -431,6 +431,83 @@ nothing_faster_overtakes_what_nobody_waits_for (gconstpointer row)
 }
 
 static void
+note_sent (const VucMessageEvent *event, gpointer n_sent)
+{
+  if (event->direction == VUC_MESSAGE_SENT)
+    g_atomic_int_inc ((gint *) n_sent);
+}
+
+/* Others may post all the time. */
+static void
+one_fence_is_enough (gconstpointer row)
+{
+  const Faster *what = row;
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucConfig) config = vuc_config_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (VucMapping) mapping = NULL;
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+  gint n_sent = 0;
+  gint n_before;
+  Writer writer;
+  GThread *thread;
+
+  script_handshake (server, &device_with_memory);
+  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
+  script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0), doorbell);
+  script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
+  script_expect_command (server, 4, FENCE);
+  script_expect (server, POSTED_WRITE (0x20, "'efgh'"));
+  script_reply (server, "u32:16 u32:0 u32:1 u32:0");
+
+  vuc_config_set_message_func (config, note_sent, &n_sent, NULL);
+  device = connect_with (script_server_start (server), config);
+  mapping = vuc_device_map_region (device, 0, &error);
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  assert_no_error (error);
+  set_posting (device, 0, VUC_POSTING_INSIST);
+
+  n_before = g_atomic_int_get (&n_sent);
+  writer = (Writer){ device, what->offset };
+  thread = g_thread_new ("writes", post_then_write, &writer);
+  while (g_atomic_int_get (&n_sent) < n_before + 2) /* what it posts, and the fence */
+    g_usleep (1000);
+  write_word (device, 0, 0x20, "efgh");
+  g_thread_join (thread);
+  ck_assert (has_arrived (mapping, io_fds[0].fd, what->offset));
+  close_and_finish (device, server);
+}
+
+static void
+an_asynchronous_store_goes_by_message_behind_others (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (Outcome) read = outcome_new ();
+  g_autoptr (Outcome) written = outcome_new ();
+  VucOperation operations[2];
+  char data[4];
+
+  script_handshake (server, &device_with_memory);
+  script_expect_command (server, 9, "u64:0x10 u32:0 u32:4");
+  script_expect_command (server, 10, "u64:0x1800 u32:0 u32:4 'ring'");
+  script_reply_to (server, 1, "u64:0x10 u32:0 u32:4 'data'");
+  script_reply (server, "u64:0x1800 u32:0 u32:4");
+
+  device = connect_with (script_server_start (server), NULL);
+  operations[0] = vuc_device_region_read_async (device, 0, 0x10, data, 4, OUTCOME (read));
+  operations[1] = vuc_device_region_write_async (device, 0, 0x1800, "ring", 4, OUTCOME (written));
+  outcome_process (read, device);
+  outcome_process (written, device);
+  outcome_expect_success (read, operations[0]);
+  outcome_expect_success (written, operations[1]);
+  ck_assert_uint_eq (count (device, VUC_WAY_MAPPED), 0);
+  close_and_finish (device, server);
+}
+
+static void
 an_asynchronous_kick_waits_as_well (void)
 {
   g_autoptr (ScriptServer) server = script_server_new ();
@@ -495,6 +572,8 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (it_still_holds_when_connected_again),
   HARNESS_ROWS (nothing_faster_overtakes_a_posted_write, faster),
   HARNESS_ROWS (nothing_faster_overtakes_what_nobody_waits_for, faster),
+  HARNESS_ROWS (one_fence_is_enough, faster),
+  HARNESS_CASE (an_asynchronous_store_goes_by_message_behind_others),
   HARNESS_CASE (an_asynchronous_kick_waits_as_well),
   HARNESS_CASE (a_flush_may_be_asynchronous),
   HARNESS_END,

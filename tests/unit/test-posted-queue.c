@@ -44,6 +44,28 @@ without_a_loop_what_finds_no_room_is_taken_back (void)
   posting_close (&posting);
 }
 
+/* Whoever waits for an ioregionfd looks at it, and goes. */
+static void
+a_descriptor_that_nobody_attends_to_is_no_loop (void)
+{
+  Posting posting;
+  guint32 n;
+
+  posting_open (&posting, POSTING_MULTIPLE);
+  ck_assert_int_ge (vuc_session_peek_fd (posting.session, NULL), 0);
+  n = post_until_full (&posting, 0);
+  ck_assert (!post (&posting, n));
+  ck_assert_ptr_null (posting.session->outbox.head);
+
+  ck_assert_int_ge (vuc_session_get_fd (posting.session, NULL), 0);
+  ck_assert (post (&posting, n));
+  ck_assert_ptr_nonnull (posting.session->outbox.head);
+
+  vuc_session_leave_unattended (posting.session);
+  ck_assert (!post (&posting, n + 1));
+  posting_close (&posting);
+}
+
 /* What was taken back does not leave anybody looking for room, which there is. */
 static void
 a_command_that_was_taken_back_wakes_no_loop (void)
@@ -403,6 +425,7 @@ what_was_sent_in_part_goes_with_the_connection (void)
 
 static const HarnessCase cases[] = {
   HARNESS_CASE (without_a_loop_what_finds_no_room_is_taken_back),
+  HARNESS_CASE (a_descriptor_that_nobody_attends_to_is_no_loop),
   HARNESS_CASE (a_command_that_was_taken_back_wakes_no_loop),
   HARNESS_CASE (with_a_loop_they_wait_and_become_one_message),
   HARNESS_CASE (without_negotiation_they_wait_one_by_one),

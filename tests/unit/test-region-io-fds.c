@@ -392,16 +392,14 @@ neighbours_may_live_side_by_side (gconstpointer row)
 
 /* ---- As large as it gets ---- */
 
-static void
-as_many_entries_as_1_mib_has_room_for_are_read (void)
+/* n entries of 4 bytes each, from the last to the first. */
+static gboolean
+decode_many (guint32 n, VucRegionIoFdsReply *reply, GError **error)
 {
   const VucRegionIoFdsQuery query
     = { .index = 2, .argsz = VUC_LIMIT_ARGSZ, .region_size = G_MAXUINT64, .n_fds = 1 };
-  const guint32 n = (VUC_LIMIT_ARGSZ - 16) / 40;
   const guint32 fixed[] = { 16 + n * 40, 0, 2, n };
   g_autofree guint8 *payload = g_malloc0 (fixed[0]);
-  g_autoptr(GError) error = NULL;
-  g_auto(VucRegionIoFdsReply) reply = { 0 };
 
   memcpy (payload, fixed, sizeof fixed);
   for (guint i = 0; i < n; i++)
@@ -410,12 +408,37 @@ as_many_entries_as_1_mib_has_room_for_are_read (void)
 
       memcpy (payload + 16 + i * 40, range, sizeof range);
     }
-  vuc_region_io_fds_decode (payload, fixed[0], &query, &reply, &error);
+  return vuc_region_io_fds_decode (payload, fixed[0], &query, reply, error);
+}
 
+static void
+as_many_entries_as_are_allowed_are_read (void)
+{
+  const guint32 n = VUC_LIMIT_IO_FDS;
+  g_autoptr(GError) error = NULL;
+  g_auto(VucRegionIoFdsReply) reply = { 0 };
+
+  decode_many (n, &reply, &error);
   assert_no_error (error);
   ck_assert_uint_eq (reply.n_entries, n);
   for (guint i = 0; i < n; i++)
     ck_assert_uint_eq (reply.entries[i].offset, (n - i) * 4);
+}
+
+static void
+more_entries_than_are_allowed_are_refused (void)
+{
+  const guint32 counts[] = { VUC_LIMIT_IO_FDS + 1, (VUC_LIMIT_ARGSZ - 16) / 40 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (counts); i++)
+    {
+      g_autoptr(GError) error = NULL;
+      g_auto(VucRegionIoFdsReply) reply = { 0 };
+      g_autofree char *text = g_strdup_printf ("%u entries, allowed are 4096", counts[i]);
+
+      ck_assert (!decode_many (counts[i], &reply, &error));
+      assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED, text);
+    }
 }
 
 /* ---- Damage ---- */
@@ -523,7 +546,8 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (all_entries_may_be_left_out),
   HARNESS_CASE (without_a_descriptor_a_shadow_entry_stores_only),
   HARNESS_ROWS (neighbours_may_live_side_by_side, neighbours),
-  HARNESS_CASE (as_many_entries_as_1_mib_has_room_for_are_read),
+  HARNESS_CASE (as_many_entries_as_are_allowed_are_read),
+  HARNESS_CASE (more_entries_than_are_allowed_are_refused),
   HARNESS_ROWS (all_damage_is_an_error_or_a_sound_reply, good_replies),
   HARNESS_END
 };
