@@ -281,7 +281,7 @@ receive (Channel *channel, GIOCondition *wait_for)
   return TRUE;
 }
 
-/* Returns what to poll for; 0: nothing, for now or for ever. */
+/* Returns what to poll for; 0: nothing. */
 static GIOCondition
 serve (Channel *channel, guint max_commands)
 {

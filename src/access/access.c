@@ -25,7 +25,6 @@
 
 #include "access/kick.h"
 #include "access/mapped-access.h"
-#include "base/error.h"
 #include "base/limits.h"
 
 static void
@@ -246,8 +245,7 @@ check_link (VucAccess *access, GError **error)
   gint link = vuc_session_get_usable_link (access->task.session);
 
   if (access->link != 0 && link != access->link)
-    return vuc_fail (error, VUC_ERROR_DISCONNECTED,
-                     "the connection was lost in the middle of the access");
+    return vuc_session_explain_loss (access->task.session, error);
   access->link = link;
   return TRUE;
 }

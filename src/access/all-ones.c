@@ -161,7 +161,7 @@ lay_tile (gpointer memory, gsize size, int protection, int fd)
              && mmap (memory, size, PROT_READ, flags, fd, 0) != MAP_FAILED);
 }
 
-/* How many bytes there are tiles for now. */
+/* How many bytes tiles were laid on. */
 static gsize
 lay_tiles_locked (guint8 *memory, gsize size, int protection)
 {

@@ -125,7 +125,9 @@ refuse_huge_pages (int fd, GError **error)
 {
   struct statfs status;
 
-  return fstatfs (fd, &status) < 0 || status.f_type != HUGETLBFS_MAGIC
+  if (fstatfs (fd, &status) < 0)
+    return vuc_fail_errno (error, VUC_ERROR_REJECTED, errno, "asking for the file's page size");
+  return status.f_type != HUGETLBFS_MAGIC
          || vuc_fail_rejected (error,
                                "a file of huge pages cannot be mapped in the place of another");
 }

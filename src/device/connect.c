@@ -176,22 +176,6 @@ fill_proposal (const VucSettings *settings, VucVersion *proposal)
   };
 }
 
-static void
-keep_agreement (VucDeviceInfo *info, const VucVersion *agreed)
-{
-  info->version_major = agreed->major;
-  info->version_minor = agreed->minor;
-  info->max_msg_fds = (guint32) agreed->max_msg_fds;
-  info->max_dma_maps = (guint32) MIN (agreed->max_dma_maps, G_MAXUINT32);
-  info->max_data_xfer_size = agreed->max_data_xfer_size;
-  info->pgsizes = agreed->pgsizes;
-  info->migration_pgsize = agreed->migration_pgsize;
-  info->migration_max_bitmap_size = agreed->migration_max_bitmap_size;
-  info->write_multiple = agreed->write_multiple;
-  info->twin_socket = agreed->twin_socket;
-  info->sparse_mmap_fds = agreed->sparse_mmap_fds;
-}
-
 /* The largest message that can come now: an information reply, or data of a read or a DMA_WRITE. */
 static guint32
 max_message (const VucVersion *agreed)
@@ -223,7 +207,7 @@ use_version (Connect *connect, GError **error)
         }
     }
 
-  keep_agreement (&connect->shape.info, &agreed);
+  vuc_shape_keep_agreement (&connect->shape, &agreed);
 
   /* A server that takes little data at a time may not take the longest of these, either. */
   vuc_posted_set_multiple (connect->device->traffic.posted,

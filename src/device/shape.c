@@ -33,6 +33,24 @@ vuc_shape_allocate (VucShape *shape)
     shape->irqs[i].index = i;
 }
 
+void
+vuc_shape_keep_agreement (VucShape *shape, const VucVersion *agreed)
+{
+  VucDeviceInfo *info = &shape->info;
+
+  info->version_major = agreed->major;
+  info->version_minor = agreed->minor;
+  info->max_msg_fds = (guint32) agreed->max_msg_fds;
+  info->max_dma_maps = (guint32) MIN (agreed->max_dma_maps, G_MAXUINT32);
+  info->max_data_xfer_size = agreed->max_data_xfer_size;
+  info->pgsizes = agreed->pgsizes;
+  info->migration_pgsize = agreed->migration_pgsize;
+  info->migration_max_bitmap_size = agreed->migration_max_bitmap_size;
+  info->write_multiple = agreed->write_multiple;
+  info->twin_socket = agreed->twin_socket;
+  info->sparse_mmap_fds = agreed->sparse_mmap_fds;
+}
+
 static void
 close_fds (int *fds, guint n_fds)
 {

@@ -14,6 +14,7 @@
 
 #include "base/fd-set.h"
 #include "device/ways.h"
+#include "wire/version.h"
 
 /* The answer to DEVICE_GET_REGION_IO_FDS, kept from the first time on. */
 typedef struct
@@ -50,6 +51,9 @@ typedef struct
   VucRegion *regions; /* info.num_regions of them */
   VucIrqInfo *irqs;   /* info.num_irqs of them */
 } VucShape;
+
+/* The limits and switches of VERSION. */
+void vuc_shape_keep_agreement (VucShape *shape, const VucVersion *agreed);
 
 /* What info says how many there are of, empty. */
 void vuc_shape_allocate (VucShape *shape);

@@ -14,8 +14,6 @@
 
 #include "device/ways.h"
 
-#include <sys/mman.h>
-
 #include "access/kick.h"
 #include "access/mapped-area.h"
 #include "base/error.h"

@@ -131,6 +131,10 @@ gboolean vuc_session_is_up (VucSession *session, guint64 link_number);
  * was done between two calls that return the same was done while it was up. */
 gint vuc_session_get_usable_link (VucSession *session);
 
+/* FALSE, with the error of what needs a connection that has gone: the cause, or, if there is another one
+ * by now, that. */
+gboolean vuc_session_explain_loss (VucSession *session, GError **error);
+
 /* --- The loop (watch.c, loop.c) --- */
 
 /* The epoll descriptor, made by the first call, for a loop that will look after it; -1 with error

@@ -12,6 +12,7 @@
 
 #include "conversation/connect.h"
 #include "conversation/io-fds.h"
+#include "conversation/outcome.h"
 #include "harness/harness.h"
 #include "harness/script-device.h"
 
@@ -175,6 +176,74 @@ a_shadow_at_the_end_of_a_small_file_is_stored (void)
   close_and_finish (device, server);
 }
 
+/* The reply in one piece, as the first offer has no room for it: 1,025 doorbells, a byte each. */
+static char *
+many_shadows (guint n)
+{
+  GString *text = g_string_new (NULL);
+
+  g_string_append_printf (text, "u32:%u u32:0 u32:0 u32:%u | ", 16 + n * 48, n);
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (text, "u64:%u u64:1 u32:0 u32:2 u32:0 u32:1 u64:8 u64:0 | ", i);
+  return g_string_free (text, FALSE);
+}
+
+static void
+more_shadows_than_are_mapped_go_by_message (void)
+{
+  static const ScriptFd fds[] = { { SCRIPT_FD_EVENTFD, 0 },
+                                  { SCRIPT_FD_MEMFD, 4096 },
+                                  { SCRIPT_FD_END, 0 } };
+  g_autofree char *reply = many_shadows (1025);
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+
+  script_handshake (server, &script_pci_device);
+  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
+  script_reply (server, "u32:49216 u32:0 u32:0 u32:1025");
+  script_expect_command (server, 6, "u32:49216 u32:0 u32:0 u32:0");
+  script_reply_fds (server, reply, fds);
+  script_expect_command (server, 10, "u64:1024 u32:0 u32:1 'x'");
+  script_reply (server, "u64:1024 u32:0 u32:1");
+
+  device = connect_to (script_server_start (server));
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  assert_no_error (error);
+  ck_assert_uint_eq (n_io_fds, 1025);
+  ck_assert (vuc_device_region_write (device, 0, 1023, "x", 1, &error));
+  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 1);
+  ck_assert (vuc_device_region_write (device, 0, 1024, "x", 1, &error));
+  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 1);
+  close_and_finish (device, server);
+}
+
+/* The reply to the first part and the end are both there before anybody looks. */
+static void
+an_access_that_is_cut_short_fails_of_the_cause (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucConfig) config = vuc_config_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (Outcome) outcome = outcome_new ();
+  VucOperation operation;
+
+  vuc_config_set_max_write_size (config, 8);
+  script_handshake (server, &script_pci_device);
+  script_expect_command (server, 10, "u64:0 u32:0 u32:8 '12345678'");
+  script_reply (server, "u64:0 u32:0 u32:8");
+  script_send (server, "u16:99 u16:10 u32:16 u32:1 u32:0");
+  script_close (server);
+
+  device = connect_with (script_server_start (server), config);
+  operation = vuc_device_region_write_async (device, 0, 0, "1234567890", 10, OUTCOME (outcome));
+  script_server_finish (server);
+  outcome_process (outcome, device);
+  outcome_expect_error (outcome, operation, VUC_ERROR_PROTOCOL, "message id 99 is not pending");
+}
+
 static void
 a_full_doorbell_counts_as_rung (void)
 {
@@ -227,6 +296,8 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_file_that_may_shrink_is_mapped_if_the_caller_allows_it),
   HARNESS_CASE (a_shadow_in_a_file_that_may_shrink_goes_by_message),
   HARNESS_CASE (a_shadow_at_the_end_of_a_small_file_is_stored),
+  HARNESS_CASE (more_shadows_than_are_mapped_go_by_message),
+  HARNESS_CASE (an_access_that_is_cut_short_fails_of_the_cause),
   HARNESS_CASE (a_full_doorbell_counts_as_rung),
   HARNESS_CASE (an_ioregionfd_that_does_not_answer_meets_the_deadline),
   HARNESS_END

@@ -289,11 +289,33 @@ nothing_is_asked_from_inside_a_callback (void)
   finish (&fixture);
 }
 
+/* Whoever made the socket may have told it to wait for its peer when it is closed. */
+static void
+closing_does_not_linger (void)
+{
+  const struct linger for_ever = { .l_onoff = 1, .l_linger = 3600 };
+  struct linger after = { 0 };
+  socklen_t size = sizeof after;
+  int ours, theirs;
+  VucIoregion *ioregion;
+
+  make_pair (&theirs, &ours);
+  ck_assert_int_eq (setsockopt (ours, SOL_SOCKET, SO_LINGER, &for_ever, sizeof for_ever), 0);
+  ioregion = vuc_ioregion_new (ours, NULL);
+  ck_assert_ptr_nonnull (ioregion);
+  vuc_ioregion_unref (ioregion);
+  ck_assert_int_eq (getsockopt (ours, SOL_SOCKET, SO_LINGER, &after, &size), 0);
+  ck_assert_int_eq (after.l_onoff, 0);
+  close (ours);
+  close (theirs);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_CASE (a_server_that_closes_is_noticed_and_renewed),
   HARNESS_CASE (it_may_close_in_the_middle_of_a_response),
   HARNESS_CASE (renewing_forgets_what_was_owed),
   HARNESS_CASE (what_cannot_be_renewed_is_dead),
+  HARNESS_CASE (closing_does_not_linger),
   HARNESS_ROWS (more_than_the_response_is_the_end, surpluses),
   HARNESS_CASE (more_than_is_owed_is_the_end),
   HARNESS_CASE (a_response_to_a_posted_write_is_the_end),
