@@ -21,9 +21,9 @@ G_BEGIN_DECLS
  *
  * From now on whoever runs @context reads what the server sends while nobody else does, and calls
  * the callbacks of operations and events.  A device is attached to one context at a time: one that
- * is attached already is detached first.  The device holds a reference to the context, but the context
- * none to the device;
- * what is attached is detached when the device goes.  vuc_device_process() may be called as well.
+ * is attached already is detached first.  The device holds a reference to the context, but the
+ * context none to the device; what is attached is detached when the device goes.
+ * vuc_device_process() may be called as well.
  *
  * Errors: %VUC_ERROR_LIMIT (no descriptor to be had).
  *

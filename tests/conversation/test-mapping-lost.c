@@ -28,6 +28,7 @@ typedef struct
   DemoDevice *demos[2];
   int next; /* the descriptor of the second; -1: it was supplied */
   EventLog *events;
+  LoopThread *loop; /* or NULL */
   VucDevice *device;
   VucMapping *mapping;
   guint8 *memory[N_AREAS];
@@ -65,6 +66,7 @@ pair_init (Pair *pair)
   gsize n_areas;
   int first;
 
+  *pair = (Pair){ .next = -1 };
   pair->demos[0] = demo_device_new ();
   pair->demos[1] = demo_device_new ();
   pair->events = event_log_new ();
@@ -84,9 +86,21 @@ pair_init (Pair *pair)
     }
 }
 
+/* From here on somebody looks. */
+static void
+pair_attach (Pair *pair)
+{
+  g_autoptr(GError) error = NULL;
+
+  pair->loop = loop_thread_new ();
+  ck_assert (vuc_device_attach (pair->device, pair->loop->context, &error));
+}
+
+/* The thread may still be telling of an event after this one has seen it, so it goes first. */
 static void
 pair_clear (Pair *pair)
 {
+  g_clear_pointer (&pair->loop, loop_thread_free);
   g_clear_pointer (&pair->mapping, vuc_mapping_unref);
   g_clear_pointer (&pair->device, vuc_device_unref);
   for (guint i = 0; i < G_N_ELEMENTS (pair->demos); i++)
@@ -162,20 +176,16 @@ reconnect (VucDevice *device)
 static void
 a_killed_server_leaves_all_ones_behind_where_a_loop_looks (void)
 {
-  g_autoptr(LoopThread) loop = NULL;
-  g_autoptr(GError) error = NULL;
   Pair pair;
 
   pair_init (&pair);
   expect_device (&pair);
-  loop = loop_thread_new ();
-  ck_assert (vuc_device_attach (pair.device, loop->context, &error));
+  pair_attach (&pair);
 
   kill_first (&pair);
   event_log_wait (pair.events, 1);
   event_log_expect (pair.events, 0, VUC_EVENT_LOST, VUC_ERROR_DISCONNECTED, "");
   expect_pair_all_ones (&pair);
-  vuc_device_detach (pair.device);
   pair_clear (&pair);
 }
 
@@ -526,8 +536,6 @@ wait_until_seen (Watcher *watcher, gint what)
 static void
 whoever_looks_all_the_time_sees_the_device_or_all_ones (void)
 {
-  g_autoptr(LoopThread) loop = NULL;
-  g_autoptr(GError) error = NULL;
   Watcher watchers[N_AREAS] = { { NULL } };
   GThread *threads[N_AREAS];
   Pair pair;
@@ -539,8 +547,7 @@ whoever_looks_all_the_time_sees_the_device_or_all_ones (void)
       watchers[i].device_value = *watchers[i].word;
       threads[i] = g_thread_new ("watcher", watch, &watchers[i]);
     }
-  loop = loop_thread_new ();
-  ck_assert (vuc_device_attach (pair.device, loop->context, &error));
+  pair_attach (&pair);
 
   for (guint i = 0; i < N_AREAS; i++)
     wait_until_seen (&watchers[i], 1);
@@ -558,7 +565,6 @@ whoever_looks_all_the_time_sees_the_device_or_all_ones (void)
       g_thread_join (threads[i]);
       ck_assert_int_eq (watchers[i].n_strange, 0);
     }
-  vuc_device_detach (pair.device);
   pair_clear (&pair);
 }
 
