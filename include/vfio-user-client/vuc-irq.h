@@ -47,6 +47,10 @@ VUC_API const VucIrqInfo *vuc_device_get_irq_info (VucDevice *device, guint32 ir
  * %VUC_ERROR_INVALID_ARGUMENT.  A missing %VUC_IRQ_MASKABLE does not hinder masking: servers that can
  * leave it out.
  *
+ * When the device is lost its interrupts are, too.  What takes eventfds away (clear, disable, unwatch)
+ * succeeds then: they will not be armed again.  Only while the device is just being connected again
+ * it fails with %VUC_ERROR_DISCONNECTED, and they stay.
+ *
  * Errors of all of them, unless said otherwise: %VUC_ERROR_INVALID_ARGUMENT (index, range, count,
  * something that is no descriptor), %VUC_ERROR_NOT_SUPPORTED (the index has no eventfds),
  * %VUC_ERROR_LIMIT (the set cannot be sent, or the process has no descriptor to spare),

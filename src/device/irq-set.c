@@ -13,8 +13,8 @@
  * each call tells it; it is what decides which of two changes of an interrupt is remembered, not
  * the order in which their outcomes are looked at (irq-state.c).
  *
- * An operation that is ended early (deadline, cancelled) has no further step.  Then whoever tells
- * its outcome settles it first: the callback comes to us before it goes on to the caller's.
+ * However it ends, whoever is about to tell its outcome settles it first: what is known after a
+ * deadline, or when it was cancelled, is remembered as well.
  */
 
 #include "device/irq-set.h"
@@ -35,15 +35,13 @@ typedef struct
   guint8 *where; /* copies */
   VucIrqFd **eventfds;
   int *fds;
-  VucReceiver receiver;
 
   gsize n_ranges; /* 0: there is nothing to ask */
   VucCall *calls;
   VucIrqOutcome *outcomes;
 
   gboolean asked;
-  gboolean changes;  /* which eventfds the server has */
-  gboolean is_begun; /* the change is, and not settled */
+  gboolean changes; /* which eventfds the server has */
   VucIrqChange change;
 } Set;
 
@@ -300,27 +298,25 @@ copy_eventfds (Set *set, GError **error)
 
 /* --- The task --- */
 
+/* A server that is gone has no eventfds any more: where some were to be taken away, that is done. */
+static gboolean
+is_gone_with_server (const Set *set, const VucCall *call)
+{
+  return set->eventfds == NULL && call->error != NULL
+         && !g_error_matches (call->error, VUC_ERROR, VUC_ERROR_REMOTE)
+         && !vuc_session_is_up (set->device->session, set->task.link_number);
+}
+
 static void
-note_outcome (VucIrqOutcome *outcome, const VucCall *call)
+note_outcome (Set *set, VucIrqOutcome *outcome, VucCall *call)
 {
   outcome->order = call->order;
+  if (is_gone_with_server (set, call))
+    g_clear_error (&call->error);
   if (!call->done)
     outcome->outcome = VUC_IRQ_UNANSWERED;
   else
     outcome->outcome = call->error == NULL ? VUC_IRQ_ACCEPTED : VUC_IRQ_UNCHANGED;
-}
-
-/* The task is over, or has the outcomes of all its calls.  FALSE: they count no more. */
-static gboolean
-settle (Set *set)
-{
-  if (!set->is_begun)
-    return TRUE;
-  set->is_begun = FALSE;
-  for (gsize i = 0; i < set->n_ranges; i++)
-    note_outcome (&set->outcomes[i], &set->calls[i]);
-  return vuc_irq_change_settle (set->device, &set->change, set->task.link_number, set->outcomes,
-                                set->n_ranges, set->eventfds, &set->request.watch);
 }
 
 static void
@@ -330,7 +326,6 @@ submit (Set *set)
 
   for (gsize i = 0; i < set->n_ranges; i++)
     calls[i] = &set->calls[i];
-  set->is_begun = set->changes;
   if (set->changes)
     vuc_irq_change_begin (set->device, &set->change);
   vuc_task_submit (&set->task, calls, set->n_ranges);
@@ -358,24 +353,33 @@ take_failure (Set *set, GError **error)
 }
 
 static VucTaskStatus
-set_step (VucTask *task, GError **error)
+set_step (VucTask *task, GError **error G_GNUC_UNUSED)
 {
   Set *set = (Set *) task;
-  gboolean is_current;
 
-  if (set->n_ranges == 0)
+  if (set->n_ranges == 0 || set->asked)
     return VUC_TASK_ENDS;
-  if (!set->asked)
-    {
-      set->asked = TRUE;
-      submit (set);
-      return VUC_TASK_GOES_ON;
-    }
+  set->asked = TRUE;
+  submit (set);
+  return VUC_TASK_GOES_ON;
+}
 
-  is_current = settle (set);
-  if (!take_failure (set, error) && !is_current)
+static void
+settle (VucTask *task, GError **error)
+{
+  Set *set = (Set *) task;
+  gboolean is_current = TRUE;
+
+  if (set->asked && set->changes)
+    {
+      for (gsize i = 0; i < set->n_ranges; i++)
+        note_outcome (set, &set->outcomes[i], &set->calls[i]);
+      is_current = vuc_irq_change_settle (set->device, &set->change, task->link_number,
+                                          set->outcomes, set->n_ranges, set->eventfds,
+                                          &set->request.watch);
+    }
+  if (*error == NULL && !take_failure (set, error) && !is_current)
     vuc_fail (error, VUC_ERROR_DISCONNECTED, "the device was connected anew meanwhile");
-  return VUC_TASK_ENDS;
 }
 
 static void
@@ -383,7 +387,6 @@ set_clear (gpointer data)
 {
   Set *set = data;
 
-  (void) settle (set);
   for (gsize i = 0; i < set->n_ranges; i++)
     vuc_call_clear (&set->calls[i]);
   for (guint i = 0; set->eventfds != NULL && i < set->request.n_fds; i++)
@@ -410,6 +413,7 @@ prepare (Set *set, VucDevice *device, const VucIrqRequest *request, GError **err
 
   vuc_task_init (&set->task, device->session, set_step, vuc_device_deadline (device));
   set->task.command = VUC_COMMAND_DEVICE_SET_IRQS;
+  set->task.settle = settle;
   info = vuc_device_get_irq_info (device, request->irq);
   set->changes = describe_change (request, info, &set->change);
   if (is_done_already (request, info))
@@ -437,34 +441,14 @@ vuc_irq_request_run (VucDevice *device, const VucIrqRequest *request, GError **e
   return ok;
 }
 
-static void
-tell (VucDevice *device, VucOperation operation, const GError *error, gpointer data)
-{
-  Set *set = data;
-
-  (void) settle (set);
-  set->receiver.callback (device, operation, error, set->receiver.user_data);
-}
-
-static void
-destroy (gpointer data)
-{
-  Set *set = data;
-
-  if (set->receiver.destroy != NULL)
-    set->receiver.destroy (set->receiver.user_data);
-}
-
 VucOperation
 vuc_irq_request_start (VucDevice *device, const VucIrqRequest *request, const VucReceiver *receiver)
 {
   Set *set = g_new0 (Set, 1);
-  VucReceiver first = { receiver->callback != NULL ? tell : NULL, set, destroy };
   GError *error = NULL;
 
-  set->receiver = *receiver;
   if (prepare (set, device, request, &error))
-    return vuc_device_start (device, &set->task, set_clear, &first);
+    return vuc_device_start (device, &set->task, set_clear, receiver);
   set_clear (set);
   g_free (set);
   return vuc_device_start_failed (device, error, receiver);

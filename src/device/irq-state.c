@@ -16,7 +16,8 @@
  *   refused     it is as it was before
  *   unanswered  (deadline, cancelled) either of the two: VUC_IRQ_UNKNOWN, until a later change is
  *               accepted, or the device is connected again
- *   lost        with the connection, like everything: what was accepted before will be armed again
+ *   lost        with the connection, like everything: what was accepted before will be armed again;
+ *               what was to be taken away is gone, so that counts as accepted
  *
  * A change that is under way makes its interrupts unknown as well, from before it is sent.
  *
@@ -231,7 +232,8 @@ vuc_irq_change_settle (VucDevice *device,
 
   g_mutex_lock (&device->lock);
   g_queue_unlink (&device->irqs.changes, &change->link);
-  is_current = device->irqs.link == link;
+  /* Before it: of one that was lost before it was told of any. */
+  is_current = device->irqs.link <= link;
   index = make_index_locked (device, change->irq);
   for (gsize i = 0; i < n_outcomes && is_current; i++)
     settle_part (index, change, &outcomes[i], eventfds, dropped);

@@ -11,7 +11,7 @@
 #include "conversation/outcome.h"
 #include "harness/harness.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 30000
 
 static void
 clear_event (gpointer data)

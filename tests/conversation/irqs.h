@@ -55,6 +55,7 @@ void eventfds_clear (Eventfds *eventfds);
 /* That an eventfd counts so many, when it counts anything; it is empty then. */
 void expect_count (int fd, guint64 count);
 void expect_no_count (int fd);
+gboolean is_signalled (int fd);
 
 /* That n interrupts are in this state. */
 void expect_states (VucDevice *device, guint32 irq, guint32 start, guint n, VucIrqState state);

@@ -118,28 +118,31 @@ typedef struct
   AsyncCall start;
   const char *request; /* for MSI-X */
   guint n_fds;
+  gboolean takes_away; /* eventfds: that is done when the connection is lost */
 } Cell;
 
 static const Cell cells[] = {
-  { "EVENTFD, TRIGGER", CALLS (set_irq_eventfds), SET_IRQS (0x24, 2, 1, 2), 2 },
+  { "EVENTFD, TRIGGER", CALLS (set_irq_eventfds), SET_IRQS (0x24, 2, 1, 2), 2, FALSE },
   { "EVENTFD, TRIGGER without descriptors", CALLS (clear_irq_eventfds), SET_IRQS (0x24, 2, 1, 2),
-    0 },
-  { "NONE, TRIGGER of nothing", CALLS (disable_irq), SET_IRQS (0x21, 2, 0, 0), 0 },
-  { "EVENTFD, MASK", CALLS (set_irq_mask_eventfds), SET_IRQS (0x0c, 2, 1, 2), 2 },
+    0, TRUE },
+  { "NONE, TRIGGER of nothing", CALLS (disable_irq), SET_IRQS (0x21, 2, 0, 0), 0, TRUE },
+  { "EVENTFD, MASK", CALLS (set_irq_mask_eventfds), SET_IRQS (0x0c, 2, 1, 2), 2, FALSE },
   { "EVENTFD, MASK without descriptors", clear_mask_eventfds, start_clear_mask_eventfds,
-    SET_IRQS (0x0c, 2, 1, 2), 0 },
-  { "EVENTFD, UNMASK", CALLS (set_irq_unmask_eventfds), SET_IRQS (0x14, 2, 1, 2), 2 },
+    SET_IRQS (0x0c, 2, 1, 2), 0, TRUE },
+  { "EVENTFD, UNMASK", CALLS (set_irq_unmask_eventfds), SET_IRQS (0x14, 2, 1, 2), 2, FALSE },
   { "EVENTFD, UNMASK without descriptors", clear_unmask_eventfds, start_clear_unmask_eventfds,
-    SET_IRQS (0x14, 2, 1, 2), 0 },
-  { "NONE, MASK", CALLS (mask_irqs), SET_IRQS (0x09, 2, 1, 2), 0 },
-  { "BOOL, MASK", CALLS (mask_irqs_where), SET_IRQS_OF (23, 0x0a, 2, 1, 3) "01 00 01", 0 },
-  { "NONE, UNMASK", CALLS (unmask_irqs), SET_IRQS (0x11, 2, 1, 2), 0 },
-  { "BOOL, UNMASK", CALLS (unmask_irqs_where), SET_IRQS_OF (23, 0x12, 2, 1, 3) "01 00 01", 0 },
-  { "NONE, TRIGGER", CALLS (trigger_irqs), SET_IRQS (0x21, 2, 1, 2), 0 },
-  { "BOOL, TRIGGER", CALLS (trigger_irqs_where), SET_IRQS_OF (23, 0x22, 2, 1, 3) "01 00 01", 0 },
-  { "raw, with eventfds", call_raw, start_raw, SET_IRQS (0x24, 2, 77, 2), 2 },
+    SET_IRQS (0x14, 2, 1, 2), 0, TRUE },
+  { "NONE, MASK", CALLS (mask_irqs), SET_IRQS (0x09, 2, 1, 2), 0, FALSE },
+  { "BOOL, MASK", CALLS (mask_irqs_where), SET_IRQS_OF (23, 0x0a, 2, 1, 3) "01 00 01", 0, FALSE },
+  { "NONE, UNMASK", CALLS (unmask_irqs), SET_IRQS (0x11, 2, 1, 2), 0, FALSE },
+  { "BOOL, UNMASK", CALLS (unmask_irqs_where), SET_IRQS_OF (23, 0x12, 2, 1, 3) "01 00 01", 0,
+    FALSE },
+  { "NONE, TRIGGER", CALLS (trigger_irqs), SET_IRQS (0x21, 2, 1, 2), 0, FALSE },
+  { "BOOL, TRIGGER", CALLS (trigger_irqs_where), SET_IRQS_OF (23, 0x22, 2, 1, 3) "01 00 01", 0,
+    FALSE },
+  { "raw, with eventfds", call_raw, start_raw, SET_IRQS (0x24, 2, 77, 2), 2, FALSE },
   { "raw, with booleans", call_raw_booleans, start_raw_booleans,
-    SET_IRQS_OF (23, 0x12, 2, 0xffffffff, 3) "01 00 01", 0 },
+    SET_IRQS_OF (23, 0x12, 2, 0xffffffff, 3) "01 00 01", 0, FALSE },
 };
 
 /* And it carries these eventfds, in this order. */
@@ -229,6 +232,7 @@ a_reply_has_no_payload (gconstpointer data)
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(VucDevice) device = NULL;
   g_autoptr(GError) error = NULL;
+  guint32 word;
 
   script_handshake (server, &script_irq_device);
   script_expect_command (server, 8, cell->request);
@@ -236,7 +240,10 @@ a_reply_has_no_payload (gconstpointer data)
   script_reply (server, "u32:0");
   script_may_end_early (server);
   device = connect_to (script_server_start (server));
-  ck_assert (!cell->call (device, MSIX, fds, &error));
+  ck_assert (cell->call (device, MSIX, fds, &error) == cell->takes_away);
+  g_clear_error (&error);
+  ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_LOST);
+  ck_assert (!vuc_device_region_read (device, 7, 0, &word, sizeof word, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL,
                 "DEVICE_SET_IRQS reply: payload 4, expected 0");
   close_and_finish (device, server);
