@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEFAULT_DEADLINE_MS 5000
+#define DEFAULT_DEADLINE_MS 20000
 
 static void
 step_free (gpointer data)

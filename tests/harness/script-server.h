@@ -163,7 +163,7 @@ void script_wait_forever (ScriptServer *server);
 /* From here on the client may hang up at any time. */
 void script_may_end_early (ScriptServer *server);
 
-/* How long each step waits for the client; 5000 ms if this is not called. */
+/* How long each step waits for the client; 20000 ms if this is not called. */
 void script_set_deadline_ms (ScriptServer *server, guint ms);
 
 /*

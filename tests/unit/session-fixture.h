@@ -16,7 +16,7 @@
 #include "session/task.h"
 
 /* For what must not time out, in milliseconds. */
-#define LONG 5000
+#define LONG 20000
 
 #define SESSION_MAX_FDS 3
 #define SESSION_MAX_SIZE 65536
