@@ -475,19 +475,11 @@ static PhaseStatus
 let_everybody_in (Connect *connect, GError **error)
 {
   VucDevice *device = connect->device;
-  guint64 generation;
-
-  g_mutex_lock (&device->lock);
-  generation = ++device->generation;
-  g_mutex_unlock (&device->lock);
 
   /* Before anybody hears of it: who does may unmap at once. */
   end_restoring (connect);
   vuc_mappings_open (device->mappings);
-  if (!vuc_session_connected (device->session, generation > 1 ? vuc_device_on_reconnected : NULL,
-                              error))
-    return PHASE_FAILS;
-  return PHASE_OVER;
+  return vuc_session_connected (device->session, error) ? PHASE_OVER : PHASE_FAILS;
 }
 
 static PhaseStatus (*const phases[]) (Connect *connect, GError **error) = {

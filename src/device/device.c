@@ -88,6 +88,7 @@ make_session (VucDevice *device)
     .trace = trace != NULL ? trace_message : NULL,
     .trace_data = trace,
     .lost = vuc_device_on_lost,
+    .reconnected = vuc_device_on_reconnected,
     .died = on_died,
     .died_data = device,
     .service = &vuc_dma_service,
@@ -366,14 +367,9 @@ vuc_device_get_state (VucDevice *device)
 guint64
 vuc_device_get_generation (VucDevice *device)
 {
-  guint64 generation;
-
   g_return_val_if_fail (device != NULL, 0);
 
-  g_mutex_lock (&device->lock);
-  generation = device->generation;
-  g_mutex_unlock (&device->lock);
-  return generation;
+  return vuc_session_get_generation (device->session);
 }
 
 const VucDeviceInfo *
@@ -397,17 +393,18 @@ const VucPeerCredentials *
 vuc_device_get_peer_credentials (VucDevice *device)
 {
   struct ucred credentials = { .pid = 0, .uid = (uid_t) -1, .gid = (gid_t) -1 };
+  guint64 generation;
   Peer *peer;
 
   g_return_val_if_fail (device != NULL, NULL);
 
-  (void) vuc_session_get_peer (device->session, &credentials, NULL);
+  generation = vuc_session_get_peer (device->session, &credentials);
   g_mutex_lock (&device->lock);
   peer = device->peers != NULL ? device->peers->data : NULL;
-  if (peer == NULL || peer->generation != device->generation)
+  if (peer == NULL || peer->generation != generation)
     {
       peer = g_new0 (Peer, 1);
-      peer->generation = device->generation;
+      peer->generation = generation;
       peer->credentials = (VucPeerCredentials){ .pid = credentials.pid,
                                                 .uid = credentials.uid,
                                                 .gid = credentials.gid };

@@ -189,7 +189,7 @@ vuc_session_set_negotiated (VucSession *session, guint32 max_message, int twin)
 }
 
 gboolean
-vuc_session_connected (VucSession *session, VucCallback told, GError **error)
+vuc_session_connected (VucSession *session, GError **error)
 {
   gboolean ok;
 
@@ -199,9 +199,10 @@ vuc_session_connected (VucSession *session, VucCallback told, GError **error)
     {
       g_clear_error (&session->cause);
       g_atomic_int_set (&session->usable_link, 1 + (gint) (session->link_number % G_MAXINT));
-      session->was_connected = TRUE;
+      session->generation++;
       session->connector = NULL;
-      vuc_task_give_notice_locked (session, told, NULL);
+      if (session->generation > 1)
+        vuc_task_give_notice_locked (session, session->options.reconnected, NULL);
     }
   else
     {
@@ -218,7 +219,7 @@ vuc_session_connect_failed (VucSession *session, const GError *cause)
   if (session->up)
     vuc_session_die_locked (session, g_error_copy (cause));
   session->connector = NULL;
-  if (!session->was_connected)
+  if (session->generation == 0)
     {
       /* Nobody was told of another cause. */
       g_clear_error (&session->cause);
@@ -237,21 +238,33 @@ vuc_session_get_state (VucSession *session, gboolean *connecting)
   if (session->cause == NULL)
     state = VUC_SESSION_CONNECTED;
   else
-    state = session->was_connected ? VUC_SESSION_LOST : VUC_SESSION_NEW;
+    state = session->generation > 0 ? VUC_SESSION_LOST : VUC_SESSION_NEW;
   g_mutex_unlock (&session->lock);
   return state;
 }
 
-gboolean
-vuc_session_get_peer (VucSession *session, struct ucred *credentials, GError **error)
+guint64
+vuc_session_get_generation (VucSession *session)
 {
-  socklen_t size = sizeof *credentials;
-  gboolean ok;
+  guint64 generation;
 
   g_mutex_lock (&session->lock);
-  ok = getsockopt (session->lane.socket, SOL_SOCKET, SO_PEERCRED, credentials, &size) == 0;
+  generation = session->generation;
   g_mutex_unlock (&session->lock);
-  return ok || vuc_fail (error, VUC_ERROR_DISCONNECTED, "the device was never connected");
+  return generation;
+}
+
+guint64
+vuc_session_get_peer (VucSession *session, struct ucred *credentials)
+{
+  socklen_t size = sizeof *credentials;
+  guint64 generation;
+
+  g_mutex_lock (&session->lock);
+  (void) getsockopt (session->lane.socket, SOL_SOCKET, SO_PEERCRED, credentials, &size);
+  generation = session->generation;
+  g_mutex_unlock (&session->lock);
+  return generation;
 }
 
 static gboolean

@@ -87,7 +87,7 @@ struct _VucSession
   gboolean up;   /* it can be used, by the connecting task at least */
   GError *down;  /* why it can not; NULL before the first one */
   GError *cause; /* why nobody else can use it; NULL while connected */
-  gboolean was_connected;
+  guint64 generation;  /* how many everybody could use */
   gboolean is_shared;  /* somebody has a duplicate of the socket */
   gboolean shuts_down; /* the last reference has gone */
   guint64 link_number; /* how many there were */

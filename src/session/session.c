@@ -194,7 +194,7 @@ vuc_session_stop_reading_locked (VucSession *session, VucTask *task)
 static void
 make_wake_locked (VucSession *session, const VucTask *task)
 {
-  if (session->wake < 0 && (session->was_connected || task->number != 0))
+  if (session->wake < 0 && (session->generation > 0 || task->number != 0))
     session->wake = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
@@ -227,7 +227,7 @@ poll_locked (VucSession *session, const VucTask *task)
   int n_ready;
 
   make_wake_locked (session, task);
-  if (session->wake < 0 && session->was_connected)
+  if (session->wake < 0 && session->generation > 0)
     until = MIN (until, g_get_monotonic_time () + POLL_WITHOUT_WAKE_US);
 
   fds[n_fds++] = (struct pollfd){ session->lane.socket, events_to_poll_for (&session->lane), 0 };

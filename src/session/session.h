@@ -45,6 +45,7 @@ typedef struct
   VucSessionTrace trace;  /* or NULL */
   gpointer trace_data;
   VucCallback lost;          /* told of the end of each connection that others could use; or NULL */
+  VucCallback reconnected;   /* told of the beginning of each but the first; or NULL */
   void (*died) (gpointer user_data); /* called when any connection ends, before anybody can know:
                                       * with the lock held, see above; or NULL */
   gpointer died_data;
@@ -82,9 +83,9 @@ gboolean vuc_session_open (VucSession *session, int socket, gboolean is_shared, 
  * to the session), and messages of up to max_message bytes, header included. */
 void vuc_session_set_negotiated (VucSession *session, guint32 max_message, int twin);
 
-/* Everybody may use the connection; FALSE with error if it has ended already.  told: a notice is
- * delivered to it, in order with the others; or NULL. */
-gboolean vuc_session_connected (VucSession *session, VucCallback told, GError **error);
+/* Everybody may use the connection; FALSE with error if it has ended already, then nobody ever
+ * could. */
+gboolean vuc_session_connected (VucSession *session, GError **error);
 
 /* The task gives up, for this reason. */
 void vuc_session_connect_failed (VucSession *session, const GError *cause);
@@ -96,8 +97,12 @@ void vuc_session_end (VucSession *session, const GError *cause);
 /* The same, because of what the server sent over the connection that this task uses. */
 void vuc_session_end_by (VucTask *task, const GError *cause);
 
-/* Who is at the other end of the connection; FALSE if there never was one. */
-gboolean vuc_session_get_peer (VucSession *session, struct ucred *credentials, GError **error);
+/* How many connections there were that everybody could use. */
+guint64 vuc_session_get_generation (VucSession *session);
+
+/* Who is at the other end of the connection, unchanged if there never was one.  Returns how many there
+ * were. */
+guint64 vuc_session_get_peer (VucSession *session, struct ucred *credentials);
 
 /* With message DMA and without a twin socket servers take the next message for the reply to their
  * command: one command of ours at a time. */

@@ -32,7 +32,7 @@ session_open_raw (int socket, const VucSessionOptions *options)
   assert_no_error (error);
   vuc_session_open (session, socket, FALSE, &error);
   assert_no_error (error);
-  vuc_session_connected (session, NULL, &error);
+  vuc_session_connected (session, &error);
   assert_no_error (error);
   return session;
 }

@@ -3,7 +3,7 @@
 
 /*
  * A connection that is replaced while somebody is still at a command of the one before: memory is
- * taken away, or the next one is made, meanwhile.
+ * taken away, or the next one is made, meanwhile.  And which of them there is an event of.
  */
 
 #include <string.h>
@@ -84,7 +84,7 @@ connect_again (gpointer data)
   vuc_task_init (&connector, gate->session, NULL, G_MAXINT64);
   if (vuc_session_begin_connecting (gate->session, &connector, NULL)
       && vuc_session_open (gate->session, gate->next, FALSE, NULL))
-    vuc_session_connected (gate->session, NULL, NULL);
+    vuc_session_connected (gate->session, NULL);
   return NULL;
 }
 
@@ -228,9 +228,82 @@ who_still_reads_a_dead_connection_does_not_make_the_next (void)
   close (ends[1][1]);
 }
 
+/* --- Events --- */
+
+static guint n_lost, n_reconnected;
+
+static void
+note_lost (VucDevice *device G_GNUC_UNUSED,
+           VucOperation operation G_GNUC_UNUSED,
+           const GError *error G_GNUC_UNUSED,
+           gpointer user_data G_GNUC_UNUSED)
+{
+  n_lost++;
+}
+
+static void
+note_reconnected (VucDevice *device G_GNUC_UNUSED,
+                  VucOperation operation G_GNUC_UNUSED,
+                  const GError *error G_GNUC_UNUSED,
+                  gpointer user_data G_GNUC_UNUSED)
+{
+  n_reconnected++;
+}
+
+/* It ends when all has been agreed on, just before others are let in. */
+static void
+lose_while_connecting (VucSession *session, VucTask *connector)
+{
+  g_autoptr(GError) error = NULL;
+  int ends[2];
+
+  make_pair (ends);
+  ck_assert (vuc_session_begin_connecting (session, connector, NULL));
+  ck_assert (vuc_session_open (session, ends[1], FALSE, NULL));
+  vuc_session_end (session, &(GError){ VUC_ERROR, VUC_ERROR_DISCONNECTED, (char *) "lost" });
+  ck_assert (!vuc_session_connected (session, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "lost");
+  vuc_session_connect_failed (session, error);
+  close (ends[0]);
+}
+
+static void
+a_connection_that_nobody_could_use_is_no_event (void)
+{
+  VucSession *session = vuc_session_new (&(VucSessionOptions){ .timeout_ms = LONG,
+                                                              .max_operations = 1,
+                                                              .lost = note_lost,
+                                                              .reconnected = note_reconnected });
+  VucTask connector;
+  int ends[2];
+
+  n_lost = n_reconnected = 0;
+  vuc_task_init (&connector, session, NULL, G_MAXINT64);
+  lose_while_connecting (session, &connector);
+  vuc_session_deliver_all (session);
+  ck_assert_uint_eq (vuc_session_get_generation (session), 0);
+
+  for (guint i = 1; i <= 2; i++)
+    {
+      make_pair (ends);
+      ck_assert (vuc_session_begin_connecting (session, &connector, NULL));
+      ck_assert (vuc_session_open (session, ends[1], FALSE, NULL));
+      ck_assert (vuc_session_connected (session, NULL));
+      vuc_session_end (session, &(GError){ VUC_ERROR, VUC_ERROR_DISCONNECTED, (char *) "lost" });
+      close (ends[0]);
+      lose_while_connecting (session, &connector);
+      vuc_session_deliver_all (session);
+      ck_assert_uint_eq (vuc_session_get_generation (session), i);
+      ck_assert_uint_eq (n_lost, i);
+      ck_assert_uint_eq (n_reconnected, i - 1);
+    }
+  vuc_session_free (session);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_CASE (memory_is_taken_away_while_the_connection_is_replaced),
   HARNESS_CASE (who_still_reads_a_dead_connection_does_not_make_the_next),
+  HARNESS_CASE (a_connection_that_nobody_could_use_is_no_event),
   HARNESS_END
 };
 
