@@ -45,11 +45,11 @@ struct _VucDevice
   GMutex lock; /* a leaf: nothing is called with it held; guards what follows, and what regions say
                 * is under it */
   int first_socket; /* the caller's descriptor, duplicated, until it is used; else -1 */
-  guint64 generation;
   guint64 n_attempts;     /* connections that were opened */
   GSource *source;        /* of the context that it is attached to, or NULL */
   GMainContext *context;  /* with source: a reference, so that it can be told of its end */
-  gboolean reconnects;    /* it does so by itself just now */
+  guint64 chain;          /* of attempts by itself, the one that goes on just now; 0: none */
+  guint64 n_chains;
   VucOperation reconnect; /* what is under way then, or 0 */
   gboolean closed;        /* by the caller, who has not connected it again */
   GSList *peers;          /* credentials that were handed out, the newest first */

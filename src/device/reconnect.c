@@ -6,8 +6,9 @@
  * not know how a device is connected.  Runs where callbacks are delivered.
  *
  * Reconnecting is a chain of two operations that take turns, a pause and an attempt; device->reconnect
- * is the one under way.  Stopping forgets it first, so its callback, which may be on its way already,
- * does not go on.
+ * is the one under way.  Each chain has a number, and device->chain is that of the one that goes on.
+ * Stopping forgets it first, so a callback that may be on its way already does not go on, not even
+ * when there is another chain by then.
  */
 
 #include "base/error.h"
@@ -33,37 +34,55 @@ vuc_device_on_reconnected (VucDevice *device,
 
 /* --- The chain --- */
 
+/* What the callback of an operation is told. */
+typedef struct
+{
+  guint64 chain;
+  guint pause_ms; /* the last one */
+} Turn;
+
+static VucReceiver
+receiver_of (VucCallback callback, guint64 chain, guint pause_ms)
+{
+  Turn *turn = g_new (Turn, 1);
+
+  *turn = (Turn){ chain, pause_ms };
+  return (VucReceiver){ callback, turn, g_free };
+}
+
 /* Whether the chain is not stopped; takes what is under way out of it. */
 static gboolean
-is_wanted (VucDevice *device)
+is_wanted (VucDevice *device, guint64 chain)
 {
   gboolean wanted;
 
   g_mutex_lock (&device->lock);
-  wanted = device->reconnects && !device->closed;
-  device->reconnect = 0;
+  wanted = device->chain == chain;
+  if (wanted)
+    device->reconnect = 0;
   g_mutex_unlock (&device->lock);
   return wanted;
 }
 
 static void
-end_chain (VucDevice *device)
+end_chain (VucDevice *device, guint64 chain)
 {
   g_mutex_lock (&device->lock);
-  device->reconnects = FALSE;
+  if (device->chain == chain)
+    device->chain = 0;
   g_mutex_unlock (&device->lock);
 }
 
-/* What was started is under way now, unless it was stopped meanwhile. */
+/* What was started is under way now, unless it was stopped meanwhile, or has had its turn already. */
 static void
-note_under_way (VucDevice *device, VucOperation operation)
+note_under_way (VucDevice *device, guint64 chain, VucOperation operation)
 {
   gboolean stopped;
 
   g_mutex_lock (&device->lock);
-  stopped = !device->reconnects;
+  stopped = device->chain != chain;
   if (!stopped)
-    device->reconnect = operation;
+    device->reconnect = MAX (device->reconnect, operation);
   g_mutex_unlock (&device->lock);
   if (stopped)
     vuc_device_cancel (device, operation);
@@ -92,29 +111,28 @@ static void after_pause (VucDevice *device,
                          gpointer user_data);
 
 static void
-begin_pause (VucDevice *device, guint pause_ms)
+begin_pause (VucDevice *device, guint64 chain, guint pause_ms)
 {
-  VucReceiver receiver = { after_pause, GUINT_TO_POINTER (pause_ms), NULL };
+  VucReceiver receiver = receiver_of (after_pause, chain, pause_ms);
   Pause *pause = g_new0 (Pause, 1);
 
   vuc_task_init (&pause->task, device->session, pause_step, G_MAXINT64);
   pause->task.unlimited = TRUE;
   pause->until = g_get_monotonic_time () + pause_ms * (gint64) 1000;
-  note_under_way (device, vuc_device_start (device, &pause->task, NULL, &receiver));
+  note_under_way (device, chain, vuc_device_start (device, &pause->task, NULL, &receiver));
 }
 
 static void
 begin_chain (VucDevice *device)
 {
-  gboolean begins;
+  guint64 chain = 0;
 
   g_mutex_lock (&device->lock);
-  begins = device->settings.auto_reconnect && !device->closed && !device->reconnects;
-  if (begins)
-    device->reconnects = TRUE;
+  if (device->settings.auto_reconnect && !device->closed && device->chain == 0)
+    device->chain = chain = ++device->n_chains;
   g_mutex_unlock (&device->lock);
-  if (begins)
-    begin_pause (device, device->settings.reconnect_min_ms);
+  if (chain != 0)
+    begin_pause (device, chain, device->settings.reconnect_min_ms);
 }
 
 static void
@@ -123,28 +141,30 @@ after_attempt (VucDevice *device,
                const GError *error,
                gpointer user_data)
 {
-  guint64 next = GPOINTER_TO_UINT (user_data) * (guint64) 2;
+  const Turn *turn = user_data;
+  guint64 next = turn->pause_ms * (guint64) 2;
   const VucSettings *settings = &device->settings;
   guint max = MAX (settings->reconnect_max_ms, settings->reconnect_min_ms);
 
-  if (!is_wanted (device))
+  if (!is_wanted (device, turn->chain))
     return;
   if (error == NULL || vuc_device_get_state (device) == VUC_DEVICE_CONNECTED)
     {
-      end_chain (device);
-      /* Lost again: another thread may have told of that before, while the chain was still there. */
-      if (vuc_device_get_state (device) == VUC_DEVICE_LOST)
+      end_chain (device, turn->chain);
+      /* Lost again: another thread may have told of that before, while the chain was still there.  Or
+       * just being connected by somebody else, who may fail. */
+      if (vuc_device_get_state (device) != VUC_DEVICE_CONNECTED)
         begin_chain (device);
     }
   else if (g_error_matches (error, VUC_ERROR, VUC_ERROR_REJECTED)
            || g_error_matches (error, VUC_ERROR, VUC_ERROR_NOT_SUPPORTED))
     {
-      end_chain (device);
+      end_chain (device, turn->chain);
       tell_event (device, VUC_EVENT_GIVEN_UP, error);
     }
   else
     {
-      begin_pause (device, (guint) MIN (next, max));
+      begin_pause (device, turn->chain, (guint) MIN (next, max));
     }
 }
 
@@ -154,14 +174,18 @@ after_pause (VucDevice *device,
              const GError *error,
              gpointer user_data)
 {
-  VucReceiver receiver = { after_attempt, user_data, NULL };
+  const Turn *turn = user_data;
+  VucReceiver receiver;
 
-  if (!is_wanted (device))
+  if (!is_wanted (device, turn->chain))
     return;
   if (error != NULL)
-    end_chain (device);
-  else
-    note_under_way (device, vuc_device_connect_later (device, &receiver));
+    {
+      end_chain (device, turn->chain);
+      return;
+    }
+  receiver = receiver_of (after_attempt, turn->chain, turn->pause_ms);
+  note_under_way (device, turn->chain, vuc_device_connect_later (device, &receiver));
 }
 
 void
@@ -181,7 +205,7 @@ vuc_device_stop_reconnecting (VucDevice *device)
 
   g_mutex_lock (&device->lock);
   device->closed = TRUE;
-  device->reconnects = FALSE;
+  device->chain = 0;
   operation = device->reconnect;
   device->reconnect = 0;
   g_mutex_unlock (&device->lock);
