@@ -12,6 +12,7 @@ vucinclude_HEADERS = \
   include/vfio-user-client/vuc-dma.h \
   include/vfio-user-client/vuc-error.h \
   include/vfio-user-client/vuc-io-fds.h \
+  include/vfio-user-client/vuc-irq-watch.h \
   include/vfio-user-client/vuc-irq.h \
   include/vfio-user-client/vuc-loop.h \
   include/vfio-user-client/vuc-mapping.h \

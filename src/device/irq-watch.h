@@ -5,12 +5,12 @@
  * Interrupts that come to a function of the caller's.
  */
 
-#ifndef VUC_IRQ_WATCH_H
-#define VUC_IRQ_WATCH_H
+#ifndef VUC_DEVICE_IRQ_WATCH_H
+#define VUC_DEVICE_IRQ_WATCH_H
 
 #include "device/irq-state.h"
 
 /* The function is not called any more, unless it is running.  No lock may be held. */
 void vuc_irq_watch_stop (VucIrqWatch *watch);
 
-#endif /* VUC_IRQ_WATCH_H */
+#endif /* VUC_DEVICE_IRQ_WATCH_H */
