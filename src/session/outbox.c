@@ -213,15 +213,26 @@ vuc_outbox_clear_locked (VucSession *session)
 
 /* --- Sending --- */
 
-/* Appends what lies behind the first *skip bytes of a piece. */
-static void
-add_piece (Batch *batch, const void *data, gsize size, gsize *skip)
+gsize
+vuc_outbox_add_piece (const void *data,
+                      gsize size,
+                      gsize *skip,
+                      struct iovec *iov,
+                      int max_iov,
+                      int *n_iov)
 {
   gsize skipped = MIN (*skip, size);
 
   *skip -= skipped;
-  if (size > skipped)
-    batch->iov[batch->n_iov++] = (struct iovec){ (guint8 *) data + skipped, size - skipped };
+  if (size > skipped && *n_iov < max_iov)
+    iov[(*n_iov)++] = (struct iovec){ (guint8 *) data + skipped, size - skipped };
+  return size;
+}
+
+static void
+add_to_batch (Batch *batch, const void *data, gsize size, gsize *skip)
+{
+  vuc_outbox_add_piece (data, size, skip, batch->iov, G_N_ELEMENTS (batch->iov), &batch->n_iov);
 }
 
 static void
@@ -250,8 +261,8 @@ fill_batch_locked (VucSession *session, Batch *batch)
           batch->n_fds = call->n_request_fds;
         }
 
-      add_piece (batch, call->head, VUC_HEADER_SIZE + call->request_size, &skip);
-      add_piece (batch, call->request_data, call->request_data_size, &skip);
+      add_to_batch (batch, call->head, VUC_HEADER_SIZE + call->request_size, &skip);
+      add_to_batch (batch, call->request_data, call->request_data_size, &skip);
       batch->calls[batch->n_calls++] = call;
       size += vuc_outbox_message_size (call);
       call->sending = TRUE;

@@ -153,18 +153,6 @@ vuc_serving_end_locked (VucSession *session, VucLane *lane)
     fill_answer (lane);
 }
 
-/* Appends what lies behind the first *skip bytes of a piece; its whole size. */
-static gsize
-add_piece (const void *data, gsize size, gsize *skip, struct iovec *iov, int max_iov, int *n_iov)
-{
-  gsize skipped = MIN (*skip, size);
-
-  *skip -= skipped;
-  if (size > skipped && *n_iov < max_iov)
-    iov[(*n_iov)++] = (struct iovec){ (guint8 *) data + skipped, size - skipped };
-  return size;
-}
-
 gsize
 vuc_serving_get_answer (const VucLane *lane, struct iovec *iov, int max_iov, int *n_iov)
 {
@@ -173,10 +161,10 @@ vuc_serving_get_answer (const VucLane *lane, struct iovec *iov, int max_iov, int
   gsize size;
 
   *n_iov = 0;
-  size = add_piece (lane->answer, lane->answer_size, &skip, iov, max_iov, n_iov);
+  size = vuc_outbox_add_piece (lane->answer, lane->answer_size, &skip, iov, max_iov, n_iov);
   for (guint i = 0; served->error == 0 && i < served->n_reply_data; i++)
-    size += add_piece (served->reply_data[i].iov_base, served->reply_data[i].iov_len, &skip, iov,
-                       max_iov, n_iov);
+    size += vuc_outbox_add_piece (served->reply_data[i].iov_base, served->reply_data[i].iov_len,
+                                  &skip, iov, max_iov, n_iov);
   return size;
 }
 

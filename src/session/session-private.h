@@ -365,6 +365,15 @@ void vuc_outbox_detach_rest_locked (VucSession *session, VucCall *call);
 /* The size of the call's message, header included. */
 gsize vuc_outbox_message_size (const VucCall *call);
 
+/* Of a message that goes out in pieces: appends what lies behind its first *skip bytes, which are
+ * counted off, as long as there is room.  Returns the size of the whole piece. */
+gsize vuc_outbox_add_piece (const void *data,
+                            gsize size,
+                            gsize *skip,
+                            struct iovec *iov,
+                            int max_iov,
+                            int *n_iov);
+
 /* Whether so many more bytes may be queued. */
 gboolean vuc_outbox_has_room_locked (const VucSession *session, gsize size);
 
