@@ -49,6 +49,7 @@ unit_tests += tests/unit/test-kick
 unit_tests += tests/unit/test-mapped-access
 unit_tests += tests/unit/test-mapped-area
 unit_tests += tests/unit/test-mappings
+unit_tests += tests/unit/test-mappings-threads
 unit_tests += tests/unit/test-pending
 unit_tests += tests/unit/test-posted
 unit_tests += tests/unit/test-posted-queue
@@ -291,6 +292,11 @@ tests_unit_test_ioregion_end_SOURCES = tests/unit/test-ioregion-end.c $(ioregion
 tests_unit_test_ioregion_faults_SOURCES = tests/unit/test-ioregion-faults.c $(ioregion_test_parts)
 tests_unit_test_ioregion_waiting_SOURCES = tests/unit/test-ioregion-waiting.c $(session_test_parts)
 tests_unit_test_flush_LDADD = tests/conversation/libconnect.la $(LDADD)
+mappings_test_parts = \
+  tests/unit/mappings-fixture.c \
+  tests/unit/mappings-fixture.h
+tests_unit_test_mappings_SOURCES = tests/unit/test-mappings.c $(mappings_test_parts)
+tests_unit_test_mappings_threads_SOURCES = tests/unit/test-mappings-threads.c $(mappings_test_parts)
 posted_test_parts = \
   $(session_test_parts) \
   tests/unit/posted-fixture.c \

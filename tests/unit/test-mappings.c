@@ -3,79 +3,18 @@
 
 /*
  * The list of a device's mappings: what is mapped when, as connections come and go in every order.
+ * Several threads: test-mappings-threads.c.
  */
 
 #include "device/mapping.h"
 
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <vfio-user-client/vuc-error.h>
 
 #include "harness/harness.h"
-
-#define N_REGIONS 2
-#define N_AREAS   3
-
-/* A server's regions: each has areas of one page, with a page between them, of one file, of which
- * every byte is the same. */
-typedef struct
-{
-  VucShape shape;
-  VucRegion regions[N_REGIONS];
-  VucRegionArea areas[N_REGIONS][N_AREAS];
-  int fds[N_REGIONS];
-} Server;
-
-static gsize
-page (void)
-{
-  return (gsize) sysconf (_SC_PAGESIZE);
-}
-
-static int
-make_file (gsize size, guint8 content)
-{
-  g_autofree guint8 *bytes = g_malloc (size);
-  int fd = memfd_create ("region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-  ck_assert_int_ge (fd, 0);
-  memset (bytes, content, size);
-  ck_assert_int_eq (write (fd, bytes, size), (gssize) size);
-  return fd;
-}
-
-static void
-server_init (Server *server, guint8 content)
-{
-  memset (server, 0, sizeof *server);
-  server->shape.info.num_regions = N_REGIONS;
-  server->shape.regions = server->regions;
-  for (guint r = 0; r < N_REGIONS; r++)
-    {
-      VucRegionInfo *info = &server->regions[r].info;
-
-      server->fds[r] = make_file (2 * N_AREAS * page (), content + r);
-      for (guint i = 0; i < N_AREAS; i++)
-        server->areas[r][i] = (VucRegionArea){ .offset = 2 * i * page (),
-                                               .size = page (),
-                                               .fd = server->fds[r],
-                                               .fd_offset = 2 * i * page () };
-      info->index = r;
-      info->flags = VUC_REGION_READ | VUC_REGION_WRITE | VUC_REGION_MMAP;
-      info->size = 2 * N_AREAS * page ();
-      info->n_areas = N_AREAS;
-      info->areas = server->areas[r];
-    }
-}
-
-static void
-server_clear (Server *server)
-{
-  for (guint r = 0; r < N_REGIONS; r++)
-    close (server->fds[r]);
-}
+#include "unit/mappings-fixture.h"
 
 static VucMapping *
 get (VucMappings *list, const Server *server, guint region)
@@ -98,24 +37,6 @@ expect_refused (VucMappings *list, const Server *server, guint region)
 }
 
 static void
-restore (VucMappings *list, const Server *server)
-{
-  g_autoptr(GError) error = NULL;
-
-  ck_assert (vuc_mappings_restore (list, &server->shape, FALSE, &error));
-  assert_no_error (error);
-}
-
-/* A connection from its beginning until everybody may use it. */
-static void
-connect_to (VucMappings *list, const Server *server)
-{
-  vuc_mappings_begin_connecting (list);
-  restore (list, server);
-  vuc_mappings_open (list);
-}
-
-static void
 expect_content (VucMapping *mapping, guint8 content)
 {
   gsize n_areas;
@@ -127,15 +48,6 @@ expect_content (VucMapping *mapping, guint8 content)
       if (((const guint8 *) areas[i].memory)[k] != content)
         harness_fail ("byte 0x%zx of area %zu is 0x%02x, expected 0x%02x", k, i,
                       ((const guint8 *) areas[i].memory)[k], content);
-}
-
-static guint8 *
-at (VucMapping *mapping, guint64 offset)
-{
-  guint8 *pointer = vuc_mapping_get_pointer (mapping, offset, 1);
-
-  ck_assert_ptr_nonnull (pointer);
-  return pointer;
 }
 
 /* --- One for each region --- */
@@ -489,141 +401,6 @@ what_is_mapped_again_before_a_failure_reads_all_ones_in_the_end (void)
   server_clear (&second);
 }
 
-/* --- Threads --- */
-
-typedef struct
-{
-  VucMappings *list;
-  const Server *server;
-  gint next_region; /* atomic: each thread has its own */
-  GMutex lock;      /* guards what follows */
-  GCond changed;
-  gboolean is_down;
-  gboolean stops;
-  guint n_mapped;
-} Mapper;
-
-/* ThreadSanitizer takes what replaces the memory for a write to it. */
-static guint8 __attribute__ ((noinline, no_sanitize ("thread"))) look (const volatile guint8 *byte)
-{
-  return *byte;
-}
-
-/* When there is a connection again, or the end. */
-static gboolean
-goes_on (Mapper *mapper)
-{
-  gboolean goes_on;
-
-  g_mutex_lock (&mapper->lock);
-  while (mapper->is_down && !mapper->stops)
-    g_cond_wait (&mapper->changed, &mapper->lock);
-  goes_on = !mapper->stops;
-  g_mutex_unlock (&mapper->lock);
-  return goes_on;
-}
-
-static void
-note_mapped (Mapper *mapper)
-{
-  g_mutex_lock (&mapper->lock);
-  mapper->n_mapped++;
-  g_cond_broadcast (&mapper->changed);
-  g_mutex_unlock (&mapper->lock);
-}
-
-/* Somebody is about to look, just then. */
-static void
-wait_until_mapped (Mapper *mapper)
-{
-  guint before;
-
-  g_mutex_lock (&mapper->lock);
-  before = mapper->n_mapped;
-  while (mapper->n_mapped == before)
-    g_cond_wait (&mapper->changed, &mapper->lock);
-  g_mutex_unlock (&mapper->lock);
-}
-
-static void
-set_down (Mapper *mapper, gboolean is_down)
-{
-  g_mutex_lock (&mapper->lock);
-  mapper->is_down = is_down;
-  g_cond_broadcast (&mapper->changed);
-  g_mutex_unlock (&mapper->lock);
-}
-
-static gpointer
-map_and_look (gpointer data)
-{
-  Mapper *mapper = data;
-  const gint region = g_atomic_int_add (&mapper->next_region, 1);
-  const VucRegionInfo *info = &mapper->server->regions[region].info;
-
-  while (goes_on (mapper))
-    {
-      g_autoptr(VucMapping) mapping = vuc_mappings_get (mapper->list, info, FALSE, NULL);
-
-      if (mapping == NULL)
-        continue;
-      note_mapped (mapper);
-      for (guint i = 0; i < N_AREAS; i++)
-        {
-          guint8 value = look (at (mapping, 2 * i * page ()));
-
-          ck_assert (value == 0x10 + region || value == 0xff);
-        }
-    }
-  return NULL;
-}
-
-/* What was being mapped when the connection died is not there, or has died with it. */
-static void
-expect_nothing_of_the_device (Mapper *mapper)
-{
-  for (guint i = 0; i < 4 * N_REGIONS; i++)
-    {
-      const VucRegionInfo *info = &mapper->server->regions[i % N_REGIONS].info;
-      g_autoptr(VucMapping) mapping = vuc_mappings_get (mapper->list, info, FALSE, NULL);
-
-      ck_assert (mapping == NULL || look (at (mapping, 0)) == 0xff);
-      g_thread_yield ();
-    }
-}
-
-/* Two threads map, look and give back, while connections come and go. */
-static void
-whoever_maps_meanwhile_sees_the_device_or_all_ones (void)
-{
-  Mapper mapper = { .list = vuc_mappings_new () };
-  GThread *threads[N_REGIONS];
-  Server server;
-
-  (void) vuc_error_quark (); /* ThreadSanitizer does not see how GLib makes one */
-  server_init (&server, 0x10);
-  mapper.server = &server;
-  connect_to (mapper.list, &server);
-  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    threads[i] = g_thread_new ("mapper", map_and_look, &mapper);
-  for (guint i = 0; i < 200; i++)
-    {
-      wait_until_mapped (&mapper);
-      vuc_mappings_note_death (mapper.list, FALSE);
-      set_down (&mapper, TRUE);
-      expect_nothing_of_the_device (&mapper);
-      connect_to (mapper.list, &server);
-      set_down (&mapper, FALSE);
-    }
-  g_mutex_lock (&mapper.lock);
-  mapper.stops = TRUE;
-  g_mutex_unlock (&mapper.lock);
-  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    g_thread_join (threads[i]);
-  vuc_mappings_unref (mapper.list);
-  server_clear (&server);
-}
-
 static const HarnessCase cases[] = {
   HARNESS_CASE (a_region_has_one_mapping),
   HARNESS_CASE (a_mapping_that_was_given_back_is_made_anew),
@@ -637,7 +414,6 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (an_attempt_that_fails_early_leaves_what_was_written),
   HARNESS_ROWS (a_connection_that_dies_while_it_is_made_leaves_all_ones, deaths),
   HARNESS_CASE (what_is_mapped_again_before_a_failure_reads_all_ones_in_the_end),
-  HARNESS_CASE (whoever_maps_meanwhile_sees_the_device_or_all_ones),
   HARNESS_END
 };
 
