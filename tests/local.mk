@@ -333,6 +333,7 @@ tests_thread_test_fence_LDADD = $(public_libs)
 tests_thread_test_stress_SOURCES = \
   tests/thread/mischief.c \
   tests/thread/mischief.h \
+  tests/thread/stress-accesses.c \
   tests/thread/stress-actors.c \
   tests/thread/stress-memory.c \
   tests/thread/stress-memory.h \
@@ -342,6 +343,8 @@ tests_thread_test_stress_SOURCES = \
   tests/thread/stress-round.h \
   tests/thread/stress-server.c \
   tests/thread/stress-server.h \
+  tests/thread/stress-steps.c \
+  tests/thread/stress-steps.h \
   tests/thread/stress-watch.c \
   tests/thread/stress-watch.h \
   tests/thread/stress.c \
