@@ -227,13 +227,16 @@ tests_conversation_libconnect_la_SOURCES = \
   tests/conversation/event-log.h \
   tests/conversation/guest.c \
   tests/conversation/guest.h \
+  tests/conversation/io-fds.c \
   tests/conversation/io-fds.h \
   tests/conversation/irqs.c \
   tests/conversation/irqs.h \
   tests/conversation/loop-thread.c \
   tests/conversation/loop-thread.h \
   tests/conversation/outcome.c \
-  tests/conversation/outcome.h
+  tests/conversation/outcome.h \
+  tests/conversation/ways.c \
+  tests/conversation/ways.h
 public_libs = tests/conversation/libconnect.la libvfio-user-client.la $(harness_libs)
 tests_conversation_test_access_LDADD = $(public_libs)
 tests_conversation_test_async_LDADD = $(public_libs)

@@ -32,6 +32,26 @@ connect_to (int fd)
   return connect_with (fd, NULL);
 }
 
+VucDevice *
+connect_to_path (const char *path, VucConfig *config)
+{
+  g_autoptr(GError) error = NULL;
+  VucDevice *device = vuc_device_connect (path, config, &error);
+
+  assert_no_error (error);
+  return device;
+}
+
+void
+reconnect (VucDevice *device)
+{
+  g_autoptr(GError) error = NULL;
+
+  ck_assert (vuc_device_reconnect (device, &error));
+  assert_no_error (error);
+  ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_CONNECTED);
+}
+
 void
 connect_and_expect (int fd, VucConfig *config, VucError code, const char *text)
 {
@@ -100,6 +120,31 @@ expect_sign_of_life (VucDevice *device)
   ck_assert (vuc_device_region_read (device, 7, 0, data, sizeof data, &error));
   assert_no_error (error);
   assert_bytes (data, sizeof data, "'here'");
+}
+
+void
+script_loss (ScriptServer *server)
+{
+  script_expect_command (server, 9, NULL);
+  script_close (server);
+  script_accept (server);
+}
+
+void
+lose (VucDevice *device)
+{
+  char data[4];
+
+  ck_assert (!vuc_device_region_read (device, 7, 0, data, sizeof data, NULL));
+}
+
+void
+attach (VucDevice *device, GMainContext *context)
+{
+  g_autoptr(GError) error = NULL;
+
+  ck_assert (vuc_device_attach (device, context, &error));
+  assert_no_error (error);
 }
 
 guint

@@ -29,6 +29,10 @@ G_BEGIN_DECLS
 VucDevice *connect_to (int fd);
 VucDevice *connect_with (int fd, VucConfig *config);
 
+/* The same by a path; and again, when the device is lost. */
+VucDevice *connect_to_path (const char *path, VucConfig *config);
+void reconnect (VucDevice *device);
+
 /* Connects, which must fail in this way.  Closes fd. */
 void connect_and_expect (int fd, VucConfig *config, VucError code, const char *text);
 
@@ -48,6 +52,14 @@ void close_and_finish (VucDevice *device, ScriptServer *server);
  * first function is for the script, the second for the test. */
 void script_sign_of_life (ScriptServer *server);
 void expect_sign_of_life (VucDevice *device);
+
+/* The script: a server that hangs up where the client reads, and accepts the next one.  The test: a
+ * read, which fails of that. */
+void script_loss (ScriptServer *server);
+void lose (VucDevice *device);
+
+/* Attaches it, which must succeed. */
+void attach (VucDevice *device, GMainContext *context);
 
 /* How many files and sockets are open: all descriptors but those that the library may make for
  * itself at any time (eventfd, epoll, timerfd). */

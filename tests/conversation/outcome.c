@@ -10,6 +10,7 @@
 
 #include <poll.h>
 
+#include "conversation/connect.h"
 #include "harness/harness.h"
 
 #define PATIENCE_MS 30000 /* below the harness's own: this one can say what was waited for */
@@ -171,6 +172,30 @@ outcome_iterate (Outcome *outcome, GMainContext *context)
     g_main_context_iteration (context, TRUE);
   g_source_destroy (patience);
   g_source_unref (patience);
+}
+
+const OutcomeWay outcome_ways[] = {
+  { "from vuc_device_process", FALSE },
+  { "from a main context", TRUE },
+};
+
+void
+outcome_attach (VucDevice *device, const OutcomeWay *way, GMainContext *context)
+{
+  if (way->in_context)
+    attach (device, context);
+}
+
+void
+outcome_complete (Outcome *outcome,
+                  VucDevice *device,
+                  const OutcomeWay *way,
+                  GMainContext *context)
+{
+  if (way->in_context)
+    outcome_iterate (outcome, context);
+  else
+    outcome_process (outcome, device);
 }
 
 static void

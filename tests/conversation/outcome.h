@@ -66,6 +66,22 @@ void outcome_process (Outcome *outcome, VucDevice *device);
 void outcome_iterate (Outcome *outcome, GMainContext *context);
 void outcome_wait (Outcome *outcome);
 
+/* The first two of these ways, as rows of a table.  Attaches the device where that is needed, and
+ * lets the operation complete. */
+typedef struct
+{
+  const char *name;
+  gboolean in_context; /* which the device is attached to; else vuc_device_process () */
+} OutcomeWay;
+
+extern const OutcomeWay outcome_ways[2];
+
+void outcome_attach (VucDevice *device, const OutcomeWay *way, GMainContext *context);
+void outcome_complete (Outcome *outcome,
+                       VucDevice *device,
+                       const OutcomeWay *way,
+                       GMainContext *context);
+
 /* Until another thread is inside its callback. */
 void outcome_wait_for_callback (Outcome *outcome);
 

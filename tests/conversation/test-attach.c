@@ -9,15 +9,6 @@
 #include "harness/script-device.h"
 
 static void
-attach (VucDevice *device, GMainContext *context)
-{
-  g_autoptr(GError) error = NULL;
-
-  ck_assert (vuc_device_attach (device, context, &error));
-  assert_no_error (error);
-}
-
-static void
 iterate_all (GMainContext *context)
 {
   for (guint i = 0; g_main_context_iteration (context, FALSE); i++)

@@ -27,16 +27,6 @@ config_that_reconnects (EventLog *events, guint min_ms, guint max_ms)
   return config;
 }
 
-static VucDevice *
-connect_to_path (const char *path, VucConfig *config)
-{
-  g_autoptr(GError) error = NULL;
-  VucDevice *device = vuc_device_connect (path, config, &error);
-
-  assert_no_error (error);
-  return device;
-}
-
 /* A client that comes and is sent away. */
 static void
 script_failure (ScriptServer *server)

@@ -21,38 +21,6 @@
 /* Where the reads that stay unanswered would go. */
 static guint8 buffer[4];
 
-/* ---- Who calls back ---- */
-
-typedef struct
-{
-  const char *name;
-  gboolean in_context; /* which the device is attached to; else vuc_device_process () */
-} WayRow;
-
-static const WayRow ways[] = {
-  { "from vuc_device_process", FALSE },
-  { "from a main context", TRUE },
-};
-
-static void
-attach (VucDevice *device, const WayRow *way, GMainContext *context)
-{
-  g_autoptr(GError) error = NULL;
-
-  if (way->in_context)
-    ck_assert (vuc_device_attach (device, context, &error));
-  assert_no_error (error);
-}
-
-static void
-complete (Outcome *outcome, VucDevice *device, const WayRow *way, GMainContext *context)
-{
-  if (way->in_context)
-    outcome_iterate (outcome, context);
-  else
-    outcome_process (outcome, device);
-}
-
 /* ---- What it may do ---- */
 
 typedef struct
@@ -90,13 +58,13 @@ it_may_start_operations (gconstpointer row)
   script_reply (server, "");
   script_sign_of_life (server);
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   first->then = then_read_on;
   first->then_data = &then;
   operation = vuc_device_reset_async (device, OUTCOME (first));
-  complete (first, device, row, context);
+  outcome_complete (first, device, row, context);
   outcome_expect_success (first, operation);
-  complete (second, device, row, context);
+  outcome_complete (second, device, row, context);
   outcome_expect_success (second, then.operation);
   ck_assert_uint_ne (then.operation, operation);
   assert_bytes (then.data, 4, "'here'");
@@ -126,11 +94,11 @@ it_may_make_blocking_calls (gconstpointer row)
   script_reply (server, "");
   script_sign_of_life (server);
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   outcome->then = then_read;
   outcome->then_data = &then;
   operation = vuc_device_reset_async (device, OUTCOME (outcome));
-  complete (outcome, device, row, context);
+  outcome_complete (outcome, device, row, context);
   outcome_expect_success (outcome, operation);
   ck_assert (then.ok);
   assert_bytes (then.data, 4, "'here'");
@@ -162,12 +130,12 @@ it_may_wait_for_another_operation (gconstpointer row)
   script_reply (server, "");
   script_reply_to (server, 1, "u64:0 u32:7 u32:4 'here'");
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   then.operation = vuc_device_region_read_async (device, 7, 0, then.data, 4, OUTCOME (second));
   first->then = then_wait;
   first->then_data = &then;
   operation = vuc_device_reset_async (device, OUTCOME (first));
-  complete (first, device, row, context);
+  outcome_complete (first, device, row, context);
   outcome_expect_success (first, operation);
   ck_assert (then.ok);
   assert_bytes (then.data, 4, "'here'");
@@ -196,12 +164,12 @@ it_may_close_the_device (gconstpointer row)
   script_expect_command (server, 9, NULL);
   script_reply_to (server, 1, "");
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   first->then = then_close;
   operations[0] = vuc_device_reset_async (device, OUTCOME (first));
   operations[1] = vuc_device_region_read_async (device, 7, 0, buffer, 4, OUTCOME (second));
-  complete (first, device, row, context);
-  complete (second, device, row, context);
+  outcome_complete (first, device, row, context);
+  outcome_complete (second, device, row, context);
   outcome_expect_success (first, operations[0]);
   outcome_expect_error (second, operations[1], VUC_ERROR_DISCONNECTED, "the device was closed");
   ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_LOST);
@@ -229,11 +197,11 @@ it_may_give_the_last_reference_back (gconstpointer row)
   script_expect_command (server, 9, NULL);
   script_reply_to (server, 1, "");
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   first->then = then_unref;
   operations[0] = vuc_device_reset_async (device, OUTCOME (first));
   operations[1] = vuc_device_region_read_async (device, 7, 0, buffer, 4, OUTCOME (second));
-  complete (first, device, row, context);
+  outcome_complete (first, device, row, context);
   outcome_expect_success (first, operations[0]);
   outcome_expect_error (second, operations[1], VUC_ERROR_DISCONNECTED, "");
   script_server_finish (server);
@@ -284,11 +252,11 @@ it_is_not_called_from_inside_a_blocking_call (gconstpointer row)
   script_reply_to (server, 1, "");
   script_reply_to (server, 0, "u64:0 u32:7 u32:4 'here'");
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   operation = vuc_device_reset_async (device, OUTCOME (outcome));
   expect_sign_of_life (device);
   outcome_expect_nothing (outcome);
-  complete (outcome, device, row, context);
+  outcome_complete (outcome, device, row, context);
   outcome_expect_success (outcome, operation);
   close_and_finish (device, server);
 }
@@ -354,7 +322,7 @@ the_last_unref_calls_back_all_that_is_under_way (gconstpointer row)
 
   script_under_way (server);
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   start_under_way (&under_way, device);
   vuc_device_unref (device);
   expect_all_disconnected (&under_way, "");
@@ -487,10 +455,10 @@ operations_are_told_of_a_loss_before_the_owner_is (gconstpointer row)
   script_expect_command (server, RESET, "");
   script_close (server);
   device = connect_with (script_server_start (server), config);
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   operation = vuc_device_reset_async (device, OUTCOME (outcome));
-  complete (outcome, device, row, context);
-  if (((const WayRow *) row)->in_context)
+  outcome_complete (outcome, device, row, context);
+  if (((const OutcomeWay *) row)->in_context)
     event_log_iterate (events, context, 1);
   else
     event_log_process (events, device, 1);
@@ -502,19 +470,19 @@ operations_are_told_of_a_loss_before_the_owner_is (gconstpointer row)
 }
 
 static const HarnessCase cases[] = {
-  HARNESS_ROWS (it_may_start_operations, ways),
-  HARNESS_ROWS (it_may_make_blocking_calls, ways),
-  HARNESS_ROWS (it_may_wait_for_another_operation, ways),
-  HARNESS_ROWS (it_may_close_the_device, ways),
-  HARNESS_ROWS (it_may_give_the_last_reference_back, ways),
+  HARNESS_ROWS (it_may_start_operations, outcome_ways),
+  HARNESS_ROWS (it_may_make_blocking_calls, outcome_ways),
+  HARNESS_ROWS (it_may_wait_for_another_operation, outcome_ways),
+  HARNESS_ROWS (it_may_close_the_device, outcome_ways),
+  HARNESS_ROWS (it_may_give_the_last_reference_back, outcome_ways),
   HARNESS_CASE (the_last_reference_may_go_in_the_thread_that_runs_the_context),
-  HARNESS_ROWS (it_is_not_called_from_inside_a_blocking_call, ways),
-  HARNESS_ROWS (the_last_unref_calls_back_all_that_is_under_way, ways),
+  HARNESS_ROWS (it_is_not_called_from_inside_a_blocking_call, outcome_ways),
+  HARNESS_ROWS (the_last_unref_calls_back_all_that_is_under_way, outcome_ways),
   HARNESS_CASE (what_the_last_unref_calls_back_cannot_connect_again),
   HARNESS_CASE (closing_a_device_that_is_not_attached_calls_back_inside),
   HARNESS_CASE (closing_an_attached_device_leaves_it_to_its_context),
   HARNESS_CASE (what_a_close_left_to_the_context_comes_with_the_last_unref),
-  HARNESS_ROWS (operations_are_told_of_a_loss_before_the_owner_is, ways),
+  HARNESS_ROWS (operations_are_told_of_a_loss_before_the_owner_is, outcome_ways),
   HARNESS_END,
 };
 

@@ -23,28 +23,12 @@
 #define SOCKET { SCRIPT_FD_SOCKET, 0 }
 #define MEMFD { SCRIPT_FD_MEMFD, 4096 }
 
-/* The script: connecting, then the question for region 0 (4 KiB), of which argsz is free. */
+/* The script: connecting, then the question for region 0 (4 KiB). */
 static void
 script_question (ScriptServer *server)
 {
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
-}
-
-/* The entries for region 0, of which there are n. */
-static const VucIoFd *
-get_io_fds (VucDevice *device, gsize n)
-{
-  const VucIoFd *io_fds = (const VucIoFd *) "unset";
-  gsize n_io_fds = 99;
-  g_autoptr(GError) error = NULL;
-
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
-  assert_no_error (error);
-  ck_assert_uint_eq (n_io_fds, n);
-  if (n == 0)
-    ck_assert_ptr_null (io_fds);
-  return io_fds;
+  script_io_fds_question (server);
 }
 
 static void
@@ -119,7 +103,7 @@ an_entry_is_understood (gconstpointer data)
   script_question (server);
   script_reply_fds (server, row->reply, row->fds);
   device = connect_to (script_server_start (server));
-  expect_entry (get_io_fds (device, 1), &row->expected);
+  expect_entry (get_io_fds (device, 0, 1), &row->expected);
   ck_assert_int_eq (vuc_device_get_region_io_fds_errno (device, 0), 0);
   close_and_finish (device, server);
 }
@@ -139,7 +123,7 @@ entries_may_share_descriptors (void)
                                        IO_FD_48 (0x20, 4, 1, 0, 0, 0, 0, 0),
                     SCRIPT_FDS (EVENTFD, EVENTFD));
   device = connect_to (script_server_start (server));
-  io_fds = get_io_fds (device, 3);
+  io_fds = get_io_fds (device, 0, 3);
   ck_assert_int_eq (io_fds[0].fd, io_fds[2].fd);
   ck_assert_int_ne (io_fds[0].fd, io_fds[1].fd);
   ck_assert_int_eq (eventfd_write (io_fds[2].fd, 5), 0);
@@ -161,7 +145,7 @@ datamatch_tells_two_ioeventfds_apart (void)
                                        IO_FD_48 (0, 4, 0, 0, 1, 0, 0, 2),
                     SCRIPT_FDS (EVENTFD));
   device = connect_to (script_server_start (server));
-  get_io_fds (device, 2);
+  get_io_fds (device, 0, 2);
   close_and_finish (device, server);
 }
 
@@ -178,7 +162,7 @@ what_has_no_descriptor_is_left_out (void)
                                        IO_FD_48 (0x20, 4, 0xffffffff, 1, 0, 0, 0, 0),
                     SCRIPT_FDS (EVENTFD));
   device = connect_to (script_server_start (server));
-  ck_assert_uint_eq (get_io_fds (device, 1)->offset, 0x10);
+  ck_assert_uint_eq (get_io_fds (device, 0, 1)->offset, 0x10);
   close_and_finish (device, server);
 }
 
@@ -204,7 +188,7 @@ port_IO_is_only_for_regions_that_the_caller_calls_so (void)
                 "ioeventfd for port IO, but the region is not");
 
   vuc_device_set_region_port_io (device, 0, TRUE);
-  io_fds = get_io_fds (device, 2);
+  io_fds = get_io_fds (device, 0, 2);
   ck_assert_uint_eq (io_fds[0].flags, VUC_IO_FD_PIO);
   ck_assert_uint_eq (io_fds[1].flags, VUC_IO_FD_PIO);
   close_and_finish (device, server);
@@ -247,8 +231,8 @@ having_none_is_no_error_and_is_asked_once (gconstpointer data)
   script_sign_of_life (server);
   device = connect_to (script_server_start (server));
   ck_assert_int_eq (vuc_device_get_region_io_fds_errno (device, 0), 0);
-  get_io_fds (device, 0);
-  get_io_fds (device, 0);
+  get_io_fds (device, 0, 0);
+  get_io_fds (device, 0, 0);
   ck_assert_int_eq (vuc_device_get_region_io_fds_errno (device, 0), row->number);
   expect_sign_of_life (device);
   close_and_finish (device, server);
@@ -267,12 +251,12 @@ an_answer_is_kept (void)
   script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0),
                     SCRIPT_FDS (EVENTFD));
   device = connect_to (script_server_start (server));
-  io_fds = get_io_fds (device, 1);
-  ck_assert_ptr_eq (get_io_fds (device, 1), io_fds);
+  io_fds = get_io_fds (device, 0, 1);
+  ck_assert_ptr_eq (get_io_fds (device, 0, 1), io_fds);
 
   /* Also when nobody can be asked any more. */
   close_and_finish (device, server);
-  ck_assert_ptr_eq (get_io_fds (device, 1), io_fds);
+  ck_assert_ptr_eq (get_io_fds (device, 0, 1), io_fds);
   ck_assert_int_eq (eventfd_write (io_fds->fd, 1), 0);
 }
 
@@ -291,7 +275,7 @@ a_reply_that_did_not_fit_is_asked_for_again (void)
   script_reply_fds (server, reply->str, SCRIPT_FDS (EVENTFD));
 
   device = connect_to (script_server_start (server));
-  ck_assert_uint_eq (get_io_fds (device, 200)[199].offset, 199 * 8);
+  ck_assert_uint_eq (get_io_fds (device, 0, 200)[199].offset, 199 * 8);
   close_and_finish (device, server);
 }
 
@@ -370,7 +354,7 @@ the_demo_device_counts_kicks_of_its_eventfds (void)
     { .type = VUC_IO_FD_IOREGIONFD, .flags = VUC_IO_FD_POSTED_WRITES, .offset = 0x980,
       .size = 0x40, .user_data = 0xcccccccc0000000c, .shadow_fd = -1 },
   };
-  const VucIoFd *io_fds = get_io_fds (device, G_N_ELEMENTS (expected));
+  const VucIoFd *io_fds = get_io_fds (device, VUC_PCI_BAR0_REGION, G_N_ELEMENTS (expected));
 
   for (guint i = 0; i < G_N_ELEMENTS (expected); i++)
     {
@@ -440,14 +424,8 @@ the_demo_device_has_none_for_its_memory (void)
 {
   g_autoptr(DemoDevice) demo = demo_device_new ();
   g_autoptr(VucDevice) device = connect_to (demo_device_start (demo));
-  g_autoptr(GError) error = NULL;
-  const VucIoFd *io_fds;
-  gsize n_io_fds;
 
-  ck_assert (vuc_device_get_region_io_fds (device, VUC_PCI_BAR2_REGION, &io_fds, &n_io_fds,
-                                           &error));
-  assert_no_error (error);
-  ck_assert_uint_eq (n_io_fds, 0);
+  get_io_fds (device, VUC_PCI_BAR2_REGION, 0);
   vuc_device_close (device);
   demo_device_stop (demo);
 }

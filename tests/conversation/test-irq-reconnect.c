@@ -14,43 +14,6 @@
 #include "harness/demo.h"
 #include "harness/harness.h"
 
-static VucDevice *
-connect_to_path (const char *path, VucConfig *config)
-{
-  g_autoptr(GError) error = NULL;
-  VucDevice *device = vuc_device_connect (path, config, &error);
-
-  assert_no_error (error);
-  return device;
-}
-
-static void
-reconnect (VucDevice *device)
-{
-  g_autoptr(GError) error = NULL;
-
-  ck_assert (vuc_device_reconnect (device, &error));
-  assert_no_error (error);
-}
-
-static void
-lose (VucDevice *device)
-{
-  char data[4];
-
-  ck_assert (!vuc_device_region_read (device, 7, 0, data, sizeof data, NULL));
-}
-
-/* The server hangs up where the client reads, and accepts it again. */
-static void
-script_loss (ScriptServer *server)
-{
-  script_expect_command (server, 9, NULL);
-  script_close (server);
-  script_accept (server);
-  script_handshake (server, &script_irq_device);
-}
-
 static void
 what_was_armed_is_armed_again (void)
 {
@@ -68,6 +31,7 @@ what_was_armed_is_armed_again (void)
   script_arming (server, SET_IRQS (0x0c, 0, 0, 1), 1);
   script_arming (server, SET_IRQS (0x14, 0, 0, 1), 1);
   script_loss (server);
+  script_handshake (server, &script_irq_device);
   /* All at once, then the answers.  An index from its end on, so that it has its size at once. */
   script_expect_command (server, 8, SET_IRQS (0x0c, 0, 0, 1));
   script_expect_fds (server, 1);
@@ -126,6 +90,7 @@ what_was_disabled_costs_no_round_trip (void)
   script_arming (server, SET_IRQS (0x24, 2, 0, 2), 2);
   script_arming (server, SET_IRQS (0x21, 2, 0, 0), 0);
   script_loss (server);
+  script_handshake (server, &script_irq_device);
   script_sign_of_life (server);
   device = connect_to_path (script_server_listen (server), NULL);
   arm_or_fail (device, MSIX, 0, fds, 2);
@@ -207,6 +172,7 @@ what_is_just_being_armed_again_is_not_dropped (void)
   script_handshake (server, &script_irq_device);
   script_arming (server, SET_IRQS (0x24, 2, 0, 1), 1);
   script_loss (server);
+  script_handshake (server, &script_irq_device);
   script_expect_command (server, 8, SET_IRQS (0x24, 2, 0, 1));
   script_expect_fds (server, 1);
   script_signal_fd (server, 0, 1);
@@ -276,6 +242,7 @@ what_nobody_knew_is_known_again (void)
   script_expect_command (server, 8, SET_IRQS (0x24, 2, 0, 2));
   script_expect_fds (server, 2);
   script_loss (server);
+  script_handshake (server, &script_irq_device);
   script_expect_command (server, 8, SET_IRQS (0x24, 2, 0, 1));
   script_expect_fds (server, 1);
   script_signal_fd (server, 0, 5);
@@ -307,6 +274,7 @@ a_server_that_does_not_take_them_is_not_connected_to (void)
   script_arming (server, SET_IRQS (0x24, 2, 0, 8), 8);
   script_arming (server, SET_IRQS (0x24, 2, 8, 1), 1);
   script_loss (server);
+  script_handshake (server, &script_irq_device);
   script_arming (server, SET_IRQS (0x24, 2, 1, 8), 8);
   script_expect_command (server, 8, SET_IRQS (0x24, 2, 0, 1));
   script_expect_fds (server, 1);

@@ -24,15 +24,6 @@
 
 static guint8 buffer[4];
 
-static void
-attach (VucDevice *device, GMainContext *context)
-{
-  g_autoptr(GError) error = NULL;
-
-  ck_assert (vuc_device_attach (device, context, &error));
-  assert_no_error (error);
-}
-
 static VucConfig *
 config_with_events (EventLog *events)
 {

@@ -162,15 +162,6 @@ expect_call_to_fail (VucDevice *device)
   ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_LOST);
 }
 
-static void
-reconnect (VucDevice *device)
-{
-  g_autoptr(GError) error = NULL;
-
-  ck_assert (vuc_device_reconnect (device, &error));
-  assert_no_error (error);
-}
-
 /* ---- A loss ---- */
 
 static void

@@ -14,42 +14,10 @@
 #define RESET   13   /* DEVICE_RESET */
 #define SOON_MS 2000 /* far below all deadlines */
 
-/* ---- Who calls back ---- */
-
-typedef struct
-{
-  const char *name;
-  gboolean in_context; /* which the device is attached to; else vuc_device_process () */
-} WayRow;
-
-static const WayRow ways[] = {
-  { "from vuc_device_process", FALSE },
-  { "from a main context", TRUE },
-};
-
-static void
-attach (VucDevice *device, const WayRow *way, GMainContext *context)
-{
-  g_autoptr(GError) error = NULL;
-
-  if (way->in_context)
-    ck_assert (vuc_device_attach (device, context, &error));
-  assert_no_error (error);
-}
-
-static void
-complete (Outcome *outcome, VucDevice *device, const WayRow *way, GMainContext *context)
-{
-  if (way->in_context)
-    outcome_iterate (outcome, context);
-  else
-    outcome_process (outcome, device);
-}
-
 typedef struct
 {
   VucDevice *device;
-  const WayRow *way;
+  const OutcomeWay *way;
   GMainContext *context;
   Outcome *first; /* of the operation whose callback takes long */
   Outcome *next;  /* of the one that it waits for */
@@ -66,7 +34,7 @@ then_loop (VucDevice *device, gpointer user_data)
 
   if (then->operation == 0)
     then->operation = vuc_device_reset_async (device, OUTCOME (then->next));
-  complete (then->next, device, then->way, then->context);
+  outcome_complete (then->next, device, then->way, then->context);
 }
 
 static void
@@ -93,12 +61,12 @@ it_may_run_a_loop_for_what_is_under_way (gconstpointer row)
 
   script_two_resets (server);
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   first->then = then_loop;
   first->then_data = &then;
   operation = vuc_device_reset_async (device, OUTCOME (first));
   then.operation = vuc_device_reset_async (device, OUTCOME (second));
-  complete (first, device, row, context);
+  outcome_complete (first, device, row, context);
   outcome_expect_success (first, operation);
   outcome_expect_success (second, then.operation);
   ck_assert_uint_lt (ms_since (start), SOON_MS);
@@ -124,11 +92,11 @@ it_may_run_a_loop_for_what_it_starts (gconstpointer row)
       script_reply (server, "");
     }
   device = connect_to (script_server_start (server));
-  attach (device, row, context);
+  outcome_attach (device, row, context);
   first->then = then_loop;
   first->then_data = &then;
   operation = vuc_device_reset_async (device, OUTCOME (first));
-  complete (first, device, row, context);
+  outcome_complete (first, device, row, context);
   outcome_expect_success (first, operation);
   outcome_expect_success (second, then.operation);
   ck_assert_uint_lt (ms_since (start), SOON_MS);
@@ -183,8 +151,8 @@ it_holds_up_no_other_thread_that_processes (void)
 }
 
 static const HarnessCase cases[] = {
-  HARNESS_ROWS (it_may_run_a_loop_for_what_is_under_way, ways),
-  HARNESS_ROWS (it_may_run_a_loop_for_what_it_starts, ways),
+  HARNESS_ROWS (it_may_run_a_loop_for_what_is_under_way, outcome_ways),
+  HARNESS_ROWS (it_may_run_a_loop_for_what_it_starts, outcome_ways),
   HARNESS_CASE (it_holds_up_no_other_thread_that_processes),
   HARNESS_END,
 };

@@ -12,6 +12,7 @@
 #include "conversation/connect.h"
 #include "conversation/io-fds.h"
 #include "conversation/outcome.h"
+#include "conversation/ways.h"
 #include "harness/demo.h"
 #include "harness/harness.h"
 #include "harness/script-device.h"
@@ -37,30 +38,12 @@ connect_posting (ScriptServer *server)
 }
 
 static void
-write_word (VucDevice *device, guint32 region, guint64 offset, const char *word)
-{
-  g_autoptr (GError) error = NULL;
-
-  ck_assert (vuc_device_region_write (device, region, offset, word, 4, &error));
-  assert_no_error (error);
-}
-
-static void
 flush (VucDevice *device)
 {
   g_autoptr (GError) error = NULL;
 
   ck_assert (vuc_device_flush (device, &error));
   assert_no_error (error);
-}
-
-static guint64
-count (VucDevice *device, VucWay way)
-{
-  VucAccessCounters counters;
-
-  vuc_device_get_access_counters (device, &counters);
-  return counters.parts[way];
 }
 
 static void
@@ -102,7 +85,7 @@ a_posted_write_wants_no_reply_and_a_flush_asks (void)
   device = connect_posting (server);
   write_word (device, 0, 0x10, "abcd");
   write_word (device, 0, 0x14, "efgh");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 2);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 2);
   flush (device);
   flush (device); /* nothing is outstanding */
   close_and_finish (device, server);
@@ -162,7 +145,7 @@ long_writes_wait_for_their_reply (void)
   device = connect_posting (server);
   ck_assert (vuc_device_region_write (device, 0, 0, "nine byte", 9, &error));
   assert_no_error (error);
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 0);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 0);
   close_and_finish (device, server);
 }
 
@@ -175,8 +158,8 @@ nothing_is_posted_by_default (void)
   g_autoptr (VucDevice) device = connect_to (demo_device_start (demo));
 
   write_word (device, VUC_PCI_BAR0_REGION, SCRATCH, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 0);
-  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 0);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_MESSAGE), 1);
   vuc_device_close (device);
   demo_device_stop (demo);
 }
@@ -191,18 +174,18 @@ one_region_may_be_posted_to (void)
 
   set_posting (device, VUC_PCI_BAR0_REGION, VUC_POSTING_ON);
   write_word (device, VUC_PCI_BAR0_REGION, SCRATCH, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 1);
   ck_assert (vuc_device_region_read (device, VUC_PCI_BAR0_REGION, SCRATCH, back, 4, &error));
   ck_assert_mem_eq (back, "abcd", 4);
 
   ck_assert (vuc_device_region_write_full (device, VUC_PCI_BAR0_REGION, SCRATCH, "efgh", 4,
                                            VUC_ACCESS_NO_POSTED, &error));
   write_word (device, VUC_PCI_BAR2_REGION, 0, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 1);
 
   set_posting (device, VUC_PCI_BAR0_REGION, VUC_POSTING_OFF);
   write_word (device, VUC_PCI_BAR0_REGION, SCRATCH, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 1);
   vuc_device_close (device);
   demo_device_stop (demo);
 }
@@ -260,22 +243,19 @@ what_was_handed_out_is_posted_to_only_on_demand (void)
   g_autoptr (VucDevice) device = NULL;
   g_autoptr (VucMapping) mapping = NULL;
   g_autoptr (GError) error = NULL;
-  const VucIoFd *io_fds;
-  gsize n_io_fds;
 
   vuc_config_set_posted_writes (config, TRUE);
   device = connect_with (demo_device_start (demo), config);
   write_word (device, VUC_PCI_BAR2_REGION, 0, "abcd");
   write_word (device, VUC_PCI_BAR0_REGION, SCRATCH, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 2);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 2);
 
   mapping = vuc_device_map_region (device, VUC_PCI_BAR2_REGION, &error);
-  ck_assert (
-    vuc_device_get_region_io_fds (device, VUC_PCI_BAR0_REGION, &io_fds, &n_io_fds, &error));
   assert_no_error (error);
+  get_io_fds (device, VUC_PCI_BAR0_REGION, 9);
   write_word (device, VUC_PCI_BAR2_REGION, 0, "abcd");
   write_word (device, VUC_PCI_BAR0_REGION, SCRATCH, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 2);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 2);
   expect_refusal (device, VUC_PCI_BAR2_REGION, VUC_POSTING_ON, VUC_ERROR_NOT_SUPPORTED,
                   "its areas were handed out");
   expect_refusal (device, VUC_PCI_BAR0_REGION, VUC_POSTING_ON, VUC_ERROR_NOT_SUPPORTED,
@@ -285,7 +265,7 @@ what_was_handed_out_is_posted_to_only_on_demand (void)
   set_posting (device, VUC_PCI_BAR0_REGION, VUC_POSTING_INSIST);
   write_word (device, VUC_PCI_BAR2_REGION, 0, "abcd");
   write_word (device, VUC_PCI_BAR0_REGION, SCRATCH, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 4);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 4);
   vuc_device_close (device);
   demo_device_stop (demo);
 }
@@ -304,7 +284,7 @@ it_still_holds_when_connected_again (void)
   ck_assert (vuc_device_reconnect (device, &error));
   assert_no_error (error);
   write_word (device, VUC_PCI_BAR0_REGION, SCRATCH, "efgh");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 2);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 2);
   vuc_device_close (device);
   demo_device_stop (demo);
 }
@@ -321,6 +301,15 @@ static const ScriptRegion regions[] = {
     .capabilities = "u16:1 u16:1 u32:0 u32:1 u32:0 u64:0x1000 u64:0x1000" },
 };
 static const ScriptDevice device_with_memory = { .regions = regions, .n_regions = 1 };
+
+/* The script: such a server, which is asked for the doorbell. */
+static void
+script_memory_and_doorbell (ScriptServer *server)
+{
+  script_handshake (server, &device_with_memory);
+  script_io_fds_question (server);
+  script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0), doorbell);
+}
 
 typedef struct
 {
@@ -366,13 +355,10 @@ nothing_faster_overtakes_a_posted_write (gconstpointer row)
   g_autoptr (VucMapping) mapping = NULL;
   g_autoptr (GError) error = NULL;
   const VucIoFd *io_fds;
-  gsize n_io_fds;
   Writer writer;
   GThread *thread;
 
-  script_handshake (server, &device_with_memory);
-  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
-  script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0), doorbell);
+  script_memory_and_doorbell (server);
   script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
   script_expect_command (server, 4, FENCE);
   script_wait_for_sign (server);
@@ -380,8 +366,8 @@ nothing_faster_overtakes_a_posted_write (gconstpointer row)
 
   device = connect_with (script_server_start (server), NULL);
   mapping = vuc_device_map_region (device, 0, &error);
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
   assert_no_error (error);
+  io_fds = get_io_fds (device, 0, 1);
   set_posting (device, 0, VUC_POSTING_INSIST);
 
   writer = (Writer){ device, what->offset };
@@ -407,12 +393,9 @@ nothing_faster_overtakes_what_nobody_waits_for (gconstpointer row)
   g_autoptr (Outcome) outcome = outcome_new ();
   g_autoptr (GError) error = NULL;
   const VucIoFd *io_fds;
-  gsize n_io_fds;
   VucOperation operation;
 
-  script_handshake (server, &device_with_memory);
-  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
-  script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0), doorbell);
+  script_memory_and_doorbell (server);
   script_expect_command (server, 10, "u64:0x10 u32:0 u32:4 'abcd'");
   script_expect_command (server, 4, FENCE);
   script_reply_to (server, 1, "u64:0x10 u32:0 u32:4");
@@ -420,8 +403,8 @@ nothing_faster_overtakes_what_nobody_waits_for (gconstpointer row)
 
   device = connect_with (script_server_start (server), NULL);
   mapping = vuc_device_map_region (device, 0, &error);
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
   assert_no_error (error);
+  io_fds = get_io_fds (device, 0, 1);
   operation = vuc_device_region_write_async (device, 0, 0x10, "abcd", 4, OUTCOME (outcome));
   write_word (device, 0, what->offset, "ring");
   ck_assert (has_arrived (mapping, io_fds[0].fd, what->offset));
@@ -448,15 +431,12 @@ one_fence_is_enough (gconstpointer row)
   g_autoptr (VucMapping) mapping = NULL;
   g_autoptr (GError) error = NULL;
   const VucIoFd *io_fds;
-  gsize n_io_fds;
   gint n_sent = 0;
   gint n_before;
   Writer writer;
   GThread *thread;
 
-  script_handshake (server, &device_with_memory);
-  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
-  script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0), doorbell);
+  script_memory_and_doorbell (server);
   script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
   script_expect_command (server, 4, FENCE);
   script_expect (server, POSTED_WRITE (0x20, "'efgh'"));
@@ -465,8 +445,8 @@ one_fence_is_enough (gconstpointer row)
   vuc_config_set_message_func (config, note_sent, &n_sent, NULL);
   device = connect_with (script_server_start (server), config);
   mapping = vuc_device_map_region (device, 0, &error);
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
   assert_no_error (error);
+  io_fds = get_io_fds (device, 0, 1);
   set_posting (device, 0, VUC_POSTING_INSIST);
 
   n_before = g_atomic_int_get (&n_sent);
@@ -503,7 +483,7 @@ an_asynchronous_store_goes_by_message_behind_others (void)
   outcome_process (written, device);
   outcome_expect_success (read, operations[0]);
   outcome_expect_success (written, operations[1]);
-  ck_assert_uint_eq (count (device, VUC_WAY_MAPPED), 0);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_MAPPED), 0);
   close_and_finish (device, server);
 }
 
@@ -513,22 +493,17 @@ an_asynchronous_kick_waits_as_well (void)
   g_autoptr (ScriptServer) server = script_server_new ();
   g_autoptr (VucDevice) device = NULL;
   g_autoptr (Outcome) outcome = outcome_new ();
-  g_autoptr (GError) error = NULL;
   const VucIoFd *io_fds;
-  gsize n_io_fds;
   VucOperation operation;
 
-  script_handshake (server, &device_with_memory);
-  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
-  script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0), doorbell);
+  script_memory_and_doorbell (server);
   script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
   script_expect_command (server, 4, FENCE);
   script_wait_for_sign (server);
   script_reply_error (server, 22);
 
   device = connect_with (script_server_start (server), NULL);
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
-  assert_no_error (error);
+  io_fds = get_io_fds (device, 0, 1);
   set_posting (device, 0, VUC_POSTING_INSIST);
   write_word (device, 0, 0x10, "abcd");
   operation = vuc_device_region_write_async (device, 0, 0, "ring", 4, OUTCOME (outcome));

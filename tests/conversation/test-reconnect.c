@@ -24,26 +24,6 @@
 
 #define SCRATCH 0x008 /* a register of the demo device, in BAR0 */
 
-static VucDevice *
-connect_to_path (const char *path, VucConfig *config)
-{
-  g_autoptr(GError) error = NULL;
-  VucDevice *device = vuc_device_connect (path, config, &error);
-
-  assert_no_error (error);
-  return device;
-}
-
-static void
-reconnect (VucDevice *device)
-{
-  g_autoptr(GError) error = NULL;
-
-  ck_assert (vuc_device_reconnect (device, &error));
-  assert_no_error (error);
-  ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_CONNECTED);
-}
-
 /* Fails in this way; the device stays lost. */
 static void
 expect_no_reconnect (VucDevice *device, VucError code, const char *text)
@@ -65,15 +45,6 @@ expect_lost (VucDevice *device, const char *text)
   ck_assert (!vuc_device_region_read (device, 7, 0, data, sizeof data, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, text);
   ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_LOST);
-}
-
-/* A server that hangs up where the client asks for something, and accepts the next client. */
-static void
-script_loss (ScriptServer *server)
-{
-  script_expect_command (server, 9, NULL);
-  script_close (server);
-  script_accept (server);
 }
 
 /* ---- After a loss, and after a close ---- */
@@ -285,7 +256,7 @@ IO_descriptors_that_were_asked_for_are_asked_for_again (void)
   script_reply_fds (server, answer, fds);
   script_loss (server);
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
+  script_io_fds_question (server);
   script_reply_fds (server, answer, fds);
   script_sign_of_life (server);
   device = connect_to_path (script_server_listen (server), NULL);

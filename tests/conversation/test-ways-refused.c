@@ -13,6 +13,7 @@
 #include "conversation/connect.h"
 #include "conversation/io-fds.h"
 #include "conversation/outcome.h"
+#include "conversation/ways.h"
 #include "harness/harness.h"
 #include "harness/script-device.h"
 
@@ -40,24 +41,6 @@ read_word (VucDevice *device, char word[4])
   assert_no_error (error);
 }
 
-static void
-write_word (VucDevice *device, guint64 offset, const char word[4])
-{
-  g_autoptr (GError) error = NULL;
-
-  ck_assert (vuc_device_region_write (device, 0, offset, word, 4, &error));
-  assert_no_error (error);
-}
-
-static guint64
-count (VucDevice *device, VucWay way)
-{
-  VucAccessCounters counters;
-
-  vuc_device_get_access_counters (device, &counters);
-  return counters.parts[way];
-}
-
 typedef struct
 {
   const char *name;
@@ -82,8 +65,8 @@ a_file_is_not_mapped (gconstpointer data)
 
   read_word (device, word);
   ck_assert_mem_eq (word, "text", 4);
-  ck_assert_uint_eq (count (device, VUC_WAY_MAPPED), 0);
-  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_MAPPED), 0);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_MESSAGE), 1);
   close_and_finish (device, server);
 }
 
@@ -103,31 +86,17 @@ a_file_that_may_shrink_is_mapped_if_the_caller_allows_it (void)
   device = connect_with (script_server_start (server), config);
   read_word (device, (char *) &word);
   ck_assert_uint_eq (word, 0x1008); /* each word of the file is its own offset */
-  ck_assert_uint_eq (count (device, VUC_WAY_MAPPED), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_MAPPED), 1);
   close_and_finish (device, server);
 }
 
 /* ---- IO descriptors ---- */
 
-static VucDevice *
-connect_to_io_fds (ScriptServer *server)
-{
-  g_autoptr (GError) error = NULL;
-  const VucIoFd *io_fds;
-  gsize n_io_fds;
-  VucDevice *device = connect_to (script_server_start (server));
-
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
-  assert_no_error (error);
-  ck_assert_uint_eq (n_io_fds, 1);
-  return device;
-}
-
 static void
 script_io_fds (ScriptServer *server, const char *reply, const ScriptFd *fds)
 {
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
+  script_io_fds_question (server);
   script_reply_fds (server, reply, fds);
 }
 
@@ -143,9 +112,10 @@ a_shadow_in_a_file_that_may_shrink_goes_by_message (void)
   script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 2, 0, 1, 8, 0), fds);
   script_expect_command (server, 10, "u64:0x20 u32:0 u32:4 'ring'");
   script_reply (server, "u64:0x20 u32:0 u32:4");
-  device = connect_to_io_fds (server);
-  write_word (device, 0x20, "ring");
-  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 0);
+  device = connect_to (script_server_start (server));
+  get_io_fds (device, 0, 1);
+  write_word (device, 0, 0x20, "ring");
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_SHADOW), 0);
   close_and_finish (device, server);
 }
 
@@ -158,17 +128,15 @@ a_shadow_at_the_end_of_a_small_file_is_stored (void)
                                   { SCRIPT_FD_END, 0 } };
   g_autoptr (ScriptServer) server = script_server_new ();
   g_autoptr (VucDevice) device = NULL;
-  g_autoptr (GError) error = NULL;
   const VucIoFd *io_fds;
-  gsize n_io_fds;
   char stored[4];
   eventfd_t kicks;
 
   script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 2, 0, 1, 0x100c, 0), fds);
-  device = connect_to_io_fds (server);
-  write_word (device, 0x20, "ring");
-  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 1);
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  device = connect_to (script_server_start (server));
+  io_fds = get_io_fds (device, 0, 1);
+  write_word (device, 0, 0x20, "ring");
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_SHADOW), 1);
   ck_assert_int_eq (pread (io_fds[0].shadow_fd, stored, 4, 0x100c), 4);
   ck_assert_mem_eq (stored, "ring", 4);
   ck_assert_int_eq (eventfd_read (io_fds[0].fd, &kicks), 0);
@@ -198,11 +166,9 @@ more_shadows_than_are_mapped_go_by_message (void)
   g_autoptr (ScriptServer) server = script_server_new ();
   g_autoptr (VucDevice) device = NULL;
   g_autoptr (GError) error = NULL;
-  const VucIoFd *io_fds;
-  gsize n_io_fds;
 
   script_handshake (server, &script_pci_device);
-  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
+  script_io_fds_question (server);
   script_reply (server, "u32:49216 u32:0 u32:0 u32:1025");
   script_expect_command (server, 6, "u32:49216 u32:0 u32:0 u32:0");
   script_reply_fds (server, reply, fds);
@@ -210,13 +176,11 @@ more_shadows_than_are_mapped_go_by_message (void)
   script_reply (server, "u64:1024 u32:0 u32:1");
 
   device = connect_to (script_server_start (server));
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
-  assert_no_error (error);
-  ck_assert_uint_eq (n_io_fds, 1025);
+  get_io_fds (device, 0, 1025);
   ck_assert (vuc_device_region_write (device, 0, 1023, "x", 1, &error));
-  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_SHADOW), 1);
   ck_assert (vuc_device_region_write (device, 0, 1024, "x", 1, &error));
-  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_SHADOW), 1);
   close_and_finish (device, server);
 }
 
@@ -250,18 +214,16 @@ a_full_doorbell_counts_as_rung (void)
   static const ScriptFd fds[] = { { SCRIPT_FD_EVENTFD, 0 }, { SCRIPT_FD_END, 0 } };
   g_autoptr (ScriptServer) server = script_server_new ();
   g_autoptr (VucDevice) device = NULL;
-  g_autoptr (GError) error = NULL;
   const VucIoFd *io_fds;
-  gsize n_io_fds;
   eventfd_t kicks;
 
   script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 0, 0, 0, 0, 0), fds);
-  device = connect_to_io_fds (server);
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  device = connect_to (script_server_start (server));
+  io_fds = get_io_fds (device, 0, 1);
   ck_assert_int_eq (eventfd_write (io_fds[0].fd, G_MAXUINT64 - 1), 0);
-  write_word (device, 0x20, "ring");
-  write_word (device, 0x20, "ring");
-  ck_assert_uint_eq (count (device, VUC_WAY_IOEVENTFD), 2);
+  write_word (device, 0, 0x20, "ring");
+  write_word (device, 0, 0x20, "ring");
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_IOEVENTFD), 2);
   ck_assert_int_eq (eventfd_read (io_fds[0].fd, &kicks), 0);
   ck_assert_uint_eq (kicks, G_MAXUINT64 - 1);
   close_and_finish (device, server);
@@ -276,18 +238,15 @@ an_ioregionfd_that_does_not_answer_meets_the_deadline (void)
   g_autoptr (VucConfig) config = config_with_timeout (short_deadline_ms ());
   g_autoptr (VucDevice) device = NULL;
   g_autoptr (GError) error = NULL;
-  const VucIoFd *io_fds;
-  gsize n_io_fds;
   char word[4];
 
   script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x100, 0x100, 0, 1, 0, 0, 55, 0), fds);
   script_wait_forever (server);
   device = connect_with (script_server_start (server), config);
-  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
-  assert_no_error (error);
+  get_io_fds (device, 0, 1);
   ck_assert (!vuc_device_region_read (device, 0, 0x104, word, 4, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "ioregionfd: read of 4 bytes at 0x4");
-  ck_assert_uint_eq (count (device, VUC_WAY_IOREGIONFD), 0);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_IOREGIONFD), 0);
   vuc_device_close (device);
 }
 
