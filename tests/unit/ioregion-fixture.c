@@ -8,21 +8,10 @@
 #include "unit/ioregion-fixture.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "harness/harness.h"
 #include "session/session-private.h"
-
-void
-make_pair (int *server, int *client)
-{
-  int ends[2];
-
-  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  *server = ends[0];
-  *client = ends[1];
-}
 
 Fixture
 begin (void)
@@ -95,14 +84,8 @@ receive_command (Server *server)
 {
   guint8 command[COMMAND_SIZE];
 
-  for (gsize done = 0; done < sizeof command;)
-    {
-      gssize count = read (server->fd, command + done, sizeof command - done);
-
-      if (count <= 0)
-        return FALSE;
-      done += (gsize) count;
-    }
+  if (!read_all (server->fd, command, sizeof command))
+    return FALSE;
   g_byte_array_append (server->commands, command, sizeof command);
   return TRUE;
 }
@@ -163,4 +146,19 @@ join (Server *server, const char *commands)
   ck_assert_uint_eq (server->n_hasty, 0);
   assert_bytes (server->commands->data, server->commands->len, commands);
   g_byte_array_unref (server->commands);
+}
+
+void
+expect_read (Fixture *fixture)
+{
+  static const char *const responses[] = { "u64:2 00*24", NULL };
+  g_autoptr(GError) error = NULL;
+  guint32 value = 0;
+  Server server;
+
+  start (&server, fixture->server, responses);
+  ck_assert (read_by (fixture, in_ms (LONG), &value, &error));
+  assert_no_error (error);
+  ck_assert_uint_eq (value, 2);
+  join (&server, READ_COMMAND);
 }

@@ -31,7 +31,6 @@ typedef struct
   int shared; /* its duplicate of ours */
 } Fixture;
 
-void make_pair (int *server, int *client);
 Fixture begin (void);
 void finish (Fixture *fixture);
 
@@ -45,6 +44,9 @@ void assert_nothing_came (int fd);
 /* 4 bytes at 4. */
 gboolean read_by (Fixture *fixture, gint64 deadline, guint32 *value, GError **error);
 gboolean write_by (Fixture *fixture, gboolean posted, gint64 deadline, GError **error);
+
+/* A read gets its response, by a server of its own: nothing else was owed. */
+void expect_read (Fixture *fixture);
 
 #define READ_COMMAND   "00 12 00*6 u64:7 u64:4 00*8 "
 #define WRITE_COMMAND  "01 12 00*6 u64:7 u64:4 u64:0x11223344 "

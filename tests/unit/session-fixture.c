@@ -8,7 +8,10 @@
 
 #include "unit/session-fixture.h"
 
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "harness/harness.h"
@@ -18,6 +21,30 @@ gint64
 in_ms (gint64 ms)
 {
   return g_get_monotonic_time () + ms * 1000;
+}
+
+void
+make_pair (int *server, int *client)
+{
+  int ends[2];
+
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  *server = ends[0];
+  *client = ends[1];
+}
+
+gboolean
+read_all (int fd, gpointer data, gsize size)
+{
+  for (gsize done = 0; done < size;)
+    {
+      gssize count = read (fd, (guint8 *) data + done, size - done);
+
+      if (count <= 0)
+        return FALSE;
+      done += (gsize) count;
+    }
+  return TRUE;
 }
 
 VucSession *
@@ -120,6 +147,36 @@ single_wait (Single *single, GError **error)
   if (failure != NULL)
     g_propagate_error (error, g_error_copy (failure));
   return failure == NULL;
+}
+
+void
+start_task (VucSession *session, VucCallback callback, gpointer user_data)
+{
+  VucTask *task = g_new (VucTask, 1);
+
+  vuc_task_init (task, session, end, G_MAXINT64);
+  task->unlimited = TRUE;
+  task->free = g_free;
+  vuc_task_start (task, callback, user_data, NULL);
+}
+
+void
+count_outcome (VucDevice *device G_GNUC_UNUSED,
+               VucOperation operation G_GNUC_UNUSED,
+               const GError *error G_GNUC_UNUSED,
+               gpointer n)
+{
+  (*(guint *) n)++;
+}
+
+gboolean
+has_work (VucSession *session)
+{
+  g_autoptr(GError) error = NULL;
+  struct pollfd pollfd = { .fd = vuc_session_get_fd (session, &error), .events = POLLIN };
+
+  assert_no_error (error);
+  return poll (&pollfd, 1, 0) > 0;
 }
 
 /* As an operation would do it. */

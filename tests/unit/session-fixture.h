@@ -24,6 +24,12 @@
 /* So many milliseconds from now, as a deadline. */
 gint64 in_ms (gint64 ms);
 
+/* A socket of each end. */
+void make_pair (int *server, int *client);
+
+/* All of it; FALSE if the other end has hung up before. */
+gboolean read_all (int fd, gpointer data, gsize size);
+
 /* Negotiated.  The first takes LONG for a message that has begun. */
 VucSession *session_open (int socket);
 VucSession *session_open_with_timeout (int socket, guint timeout_ms);
@@ -48,6 +54,16 @@ gboolean single_run (VucSession *session, Single *single, GError **error);
 /* In two steps: submitted at first; then waited for. */
 void single_submit (VucSession *session, Single *single);
 gboolean single_wait (Single *single, GError **error);
+
+/* Starts a task that ends at once: only its outcome is still to be told. */
+void start_task (VucSession *session, VucCallback callback, gpointer user_data);
+
+/* A callback: counts in a guint. */
+void count_outcome (VucDevice *device, VucOperation operation, const GError *error, gpointer n);
+
+/* Whether the descriptor for a loop, which the first call makes, says that there is something to
+ * do. */
+gboolean has_work (VucSession *session);
 
 /* DEVICE_RESET: no payload either way. */
 gboolean reset (VucSession *session, gint64 timeout_ms, GError **error);

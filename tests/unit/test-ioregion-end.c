@@ -37,12 +37,10 @@ assert_dead (Fixture *fixture, const char *text)
 static void
 a_server_that_closes_is_noticed_and_renewed (void)
 {
-  static const char *const responses[] = { "u64:2 00*24", NULL };
   Fixture fixture = begin ();
   g_autoptr(GError) error = NULL;
   guint32 value;
   int client;
-  Server server;
 
   close (fixture.server);
   ck_assert (!read_by (&fixture, in_ms (LONG), &value, &error));
@@ -54,10 +52,7 @@ a_server_that_closes_is_noticed_and_renewed (void)
   ck_assert (vuc_ioregion_renew (fixture.ioregion, client, NULL));
   close (client);
   ck_assert (vuc_ioregion_is_usable (fixture.ioregion));
-  start (&server, fixture.server, responses);
-  ck_assert (read_by (&fixture, in_ms (LONG), &value, NULL));
-  ck_assert_uint_eq (value, 2);
-  join (&server, READ_COMMAND);
+  expect_read (&fixture);
   finish (&fixture);
 }
 
@@ -85,11 +80,9 @@ it_may_close_in_the_middle_of_a_response (void)
 static void
 renewing_forgets_what_was_owed (void)
 {
-  static const char *const responses[] = { "u64:2 00*24", NULL };
   Fixture fixture = begin ();
   guint32 value;
   int client;
-  Server server;
 
   say (&fixture, "ff*5");
   ck_assert (!read_by (&fixture, in_ms (1), &value, NULL));
@@ -98,10 +91,7 @@ renewing_forgets_what_was_owed (void)
   ck_assert (vuc_ioregion_renew (fixture.ioregion, client, NULL));
   close (client);
 
-  start (&server, fixture.server, responses);
-  ck_assert (read_by (&fixture, in_ms (LONG), &value, NULL));
-  ck_assert_uint_eq (value, 2);
-  join (&server, READ_COMMAND);
+  expect_read (&fixture);
   finish (&fixture);
 }
 
@@ -242,13 +232,11 @@ static const struct
 static void
 the_server_may_change_the_mode_of_the_socket (gconstpointer row)
 {
-  static const char *const responses[] = { "u64:2 00*24", NULL };
   const __typeof__ (modes[0]) *mode = row;
   const struct timeval for_ever = { 0, 0 };
   Fixture fixture = begin ();
   g_autoptr(GError) error = NULL;
   guint32 value;
-  Server server;
 
   ck_assert_int_eq (fcntl (fixture.shared, F_SETFL, mode->blocks ? 0 : O_NONBLOCK), 0);
   ck_assert_int_eq (
@@ -258,10 +246,7 @@ the_server_may_change_the_mode_of_the_socket (gconstpointer row)
   assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "the server did not respond in time");
   assert_came (fixture.server, READ_COMMAND);
   say (&fixture, "00*32");
-  start (&server, fixture.server, responses);
-  ck_assert (read_by (&fixture, in_ms (LONG), &value, NULL));
-  ck_assert_uint_eq (value, 2);
-  join (&server, READ_COMMAND);
+  expect_read (&fixture);
 
   g_clear_error (&error);
   while (write_by (&fixture, TRUE, in_ms (1), &error))

@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <vfio-user-client/vuc-error.h>
@@ -59,16 +58,6 @@ typedef struct
   GByteArray *answers;
 } Fixture;
 
-static void
-make_pair (int *server, int *client)
-{
-  int ends[2];
-
-  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-  *server = ends[0];
-  *client = ends[1];
-}
-
 static Fixture
 begin (void)
 {
@@ -95,20 +84,6 @@ finish (Fixture *fixture)
   close (fixture->server);
   if (fixture->connection >= 0)
     close (fixture->connection);
-}
-
-static gboolean
-read_all (int fd, void *data, gsize size)
-{
-  for (gsize done = 0; done < size;)
-    {
-      gssize count = read (fd, (guint8 *) data + done, size - done);
-
-      if (count <= 0)
-        return FALSE;
-      done += (gsize) count;
-    }
-  return TRUE;
 }
 
 /* A DMA_READ with the id 0x0101, and the answer: this session serves no memory. */
@@ -161,14 +136,6 @@ read_at (Fixture *fixture, guint64 offset, gint64 deadline, guint64 *value, GErr
 {
   return vuc_ioregion_read (fixture->ioregion, fixture->session, 1, offset, value, 8, deadline,
                             error);
-}
-
-static gboolean
-has_work (VucSession *session)
-{
-  struct pollfd pollfd = { .fd = vuc_session_get_fd (session, NULL), .events = POLLIN };
-
-  return poll (&pollfd, 1, 0) > 0;
 }
 
 /* --- A server that wants something itself --- */
@@ -256,32 +223,6 @@ a_lost_connection_ends_it (void)
 
 /* --- What only the loop can do --- */
 
-static VucTaskStatus
-end (VucTask *task G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
-{
-  return VUC_TASK_ENDS;
-}
-
-static void
-count_outcome (VucDevice *device G_GNUC_UNUSED,
-               VucOperation operation G_GNUC_UNUSED,
-               const GError *error G_GNUC_UNUSED,
-               gpointer n)
-{
-  (*(guint *) n)++;
-}
-
-static void
-start_task (VucSession *session, guint *n_told)
-{
-  VucTask *task = g_new (VucTask, 1);
-
-  vuc_task_init (task, session, end, G_MAXINT64);
-  task->unlimited = TRUE;
-  task->free = g_free;
-  vuc_task_start (task, count_outcome, n_told, NULL);
-}
-
 static void
 count_ready (VucDevice *device G_GNUC_UNUSED, gpointer n)
 {
@@ -298,7 +239,7 @@ outcomes_stay_for_the_loop_which_hears_of_them (void)
     = vuc_session_watch (fixture.session, fd, count_ready, &n_ready, NULL, NULL);
   guint64 value = 0;
 
-  start_task (fixture.session, &n_told);
+  start_task (fixture.session, count_outcome, &n_told);
   start (&fixture, 1, 3);
   ck_assert (read_at (&fixture, 6, in_ms (LONG), &value, NULL));
   ck_assert_uint_eq (value, 6);
@@ -325,7 +266,7 @@ nothing_spins_while_the_loop_has_something_to_do (void)
     = vuc_session_watch (fixture.session, fd, count_ready, &n_ready, NULL, NULL);
   guint64 value;
 
-  start_task (fixture.session, &n_told);
+  start_task (fixture.session, count_outcome, &n_told);
   n_polls = 0;
   ck_assert (!read_at (&fixture, 6, in_ms (200), &value, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "did not respond in time");
@@ -380,12 +321,7 @@ a_loop_on_another_thread_tells_all_of_them (void)
   start (&fixture, 50, 2);
   for (guint64 i = 0; i < 50; i++)
     {
-      VucTask *task = g_new (VucTask, 1);
-
-      vuc_task_init (task, fixture.session, end, G_MAXINT64);
-      task->unlimited = TRUE;
-      task->free = g_free;
-      vuc_task_start (task, count_atomically, &n_told, NULL);
+      start_task (fixture.session, count_atomically, &n_told);
       ck_assert (read_at (&fixture, i, in_ms (LONG), &value, NULL));
       ck_assert_uint_eq (value, i);
     }

@@ -102,12 +102,6 @@ wait_for_awaiting (VucSession *session, guint n)
     }
 }
 
-static void
-make_pair (int ends[2])
-{
-  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-}
-
 /* The twin socket that it waits for goes meanwhile; who comes first then, nobody knows. */
 static void
 memory_is_taken_away_while_the_connection_is_replaced (void)
@@ -124,7 +118,7 @@ memory_is_taken_away_while_the_connection_is_replaced (void)
       GThread *threads[3];
 
       for (guint k = 0; k < 3; k++)
-        make_pair (ends[k]);
+        make_pair (&ends[k][1], &ends[k][0]);
       gate.next = ends[2][0];
       gate.session = session_open_raw (ends[0][0], &options);
       vuc_session_set_negotiated (gate.session, 65536, ends[1][0]);
@@ -197,8 +191,8 @@ who_still_reads_a_dead_connection_does_not_make_the_next (void)
   GThread *thread;
   int ends[2][2];
 
-  make_pair (ends[0]);
-  make_pair (ends[1]);
+  make_pair (&ends[0][1], &ends[0][0]);
+  make_pair (&ends[1][1], &ends[1][0]);
   gate.next = ends[1][0];
   gate.session = session_open_raw (ends[0][0], &options);
   vuc_session_set_negotiated (gate.session, 65536, -1);

@@ -5,7 +5,6 @@
  * Serving a session without delivering: what it does, what it leaves, and that the loop hears of that.
  */
 
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,40 +22,6 @@ typedef struct
   gboolean was_woken;     /* by that, when it had ended */
 } Fixture;
 
-static gboolean
-has_work (VucSession *session)
-{
-  struct pollfd pollfd = { .fd = vuc_session_get_fd (session, NULL), .events = POLLIN };
-
-  return poll (&pollfd, 1, 0) > 0;
-}
-
-static VucTaskStatus
-end_task (VucTask *task G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
-{
-  return VUC_TASK_ENDS;
-}
-
-static void
-count_outcome (VucDevice *device G_GNUC_UNUSED,
-               VucOperation operation G_GNUC_UNUSED,
-               const GError *error G_GNUC_UNUSED,
-               gpointer n)
-{
-  (*(guint *) n)++;
-}
-
-static void
-start_task (Fixture *fixture)
-{
-  VucTask *task = g_new (VucTask, 1);
-
-  vuc_task_init (task, fixture->session, end_task, G_MAXINT64);
-  task->unlimited = TRUE;
-  task->free = g_free;
-  vuc_task_start (task, count_outcome, &fixture->n_told, NULL);
-}
-
 /* --- A service, of commands without data --- */
 
 static gsize
@@ -72,7 +37,7 @@ begin_command (VucServed *served G_GNUC_UNUSED, gpointer data)
 
   if (!fixture->starts_a_task)
     return;
-  start_task (fixture);
+  start_task (fixture->session, count_outcome, &fixture->n_told);
   fixture->was_woken = has_work (fixture->session);
 }
 
@@ -102,14 +67,13 @@ static const VucService service = { fixed_size, begin_command, end_command, rele
 static void
 begin (Fixture *fixture)
 {
-  int ends[2];
+  int client;
 
-  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
   memset (fixture, 0, sizeof *fixture);
-  fixture->server = ends[0];
-  fixture->session = session_open_raw (ends[1], &(VucSessionOptions){ .timeout_ms = LONG,
-                                                                      .service = &service,
-                                                                      .service_data = fixture });
+  make_pair (&fixture->server, &client);
+  fixture->session = session_open_raw (client, &(VucSessionOptions){ .timeout_ms = LONG,
+                                                                     .service = &service,
+                                                                     .service_data = fixture });
   vuc_session_set_negotiated (fixture->session, SESSION_MAX_SIZE, -1);
 }
 
@@ -172,7 +136,7 @@ it_leaves_no_work_but_what_is_to_be_told (void)
   ck_assert (!vuc_session_serve (fixture.session));
   ck_assert (!has_work (fixture.session));
 
-  start_task (&fixture);
+  start_task (fixture.session, count_outcome, &fixture.n_told);
   ck_assert (has_work (fixture.session));
   for (int i = 0; i < 3; i++)
     {

@@ -404,12 +404,6 @@ static const struct
   gboolean has_twin;
 } sockets[] = { { "the main socket", FALSE }, { "the twin", TRUE } };
 
-static void
-make_pair (int ends[2])
-{
-  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-}
-
 /* However many are read when the loop is woken: one of them is the last, and the server waits. */
 static void
 a_loop_answers_all_commands_that_come_at_once (gconstpointer row)
@@ -424,9 +418,9 @@ a_loop_answers_all_commands_that_come_at_once (gconstpointer row)
   VucSession *session;
   int server;
 
-  make_pair (ends);
+  make_pair (&ends[0], &ends[1]);
   if (kind->has_twin)
-    make_pair (twin);
+    make_pair (&twin[0], &twin[1]);
   server = kind->has_twin ? twin[0] : ends[0];
   session = session_open_raw (ends[1], &(VucSessionOptions){ .timeout_ms = LONG });
   vuc_session_set_negotiated (session, SESSION_MAX_SIZE, twin[1]);

@@ -6,7 +6,6 @@
  * on one thread at a time, and in order with what else is delivered.
  */
 
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -72,16 +71,6 @@ begin (Watch *watch, VucSession *session)
   watch->watched = vuc_session_watch (session, watch->fd, on_ready, watch, on_destroy, &error);
   assert_no_error (error);
   ck_assert_ptr_nonnull (watch->watched);
-}
-
-static gboolean
-has_work (VucSession *session)
-{
-  g_autoptr(GError) error = NULL;
-  struct pollfd pollfd = { .fd = vuc_session_get_fd (session, &error), .events = POLLIN };
-
-  assert_no_error (error);
-  return poll (&pollfd, 1, 0) > 0;
 }
 
 static VucSession *
@@ -218,12 +207,6 @@ one_that_waits_its_turn_may_be_taken_out (void)
 
 /* --- In order with what else is delivered --- */
 
-static VucTaskStatus
-end (VucTask *task G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
-{
-  return VUC_TASK_ENDS;
-}
-
 static void
 log_outcome (VucDevice *device G_GNUC_UNUSED,
              VucOperation operation G_GNUC_UNUSED,
@@ -234,17 +217,6 @@ log_outcome (VucDevice *device G_GNUC_UNUSED,
 }
 
 static void
-start_and_log (VucSession *session, GString *log)
-{
-  VucTask *task = g_new (VucTask, 1);
-
-  vuc_task_init (task, session, end, G_MAXINT64);
-  task->unlimited = TRUE;
-  task->free = g_free;
-  vuc_task_start (task, log_outcome, log, NULL);
-}
-
-static void
 callbacks_come_in_order (void)
 {
   VucSession *session = new_session ();
@@ -252,7 +224,7 @@ callbacks_come_in_order (void)
   Watch watch = { .log = log, .letter = 'w' };
 
   begin (&watch, session);
-  start_and_log (session, log);
+  start_task (session, log_outcome, log);
   ck_assert_int_eq (eventfd_write (watch.fd, 1), 0);
   vuc_session_process (session);
   ck_assert_str_eq (log->str, "ow");
