@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "bench/bare.h"
+#include "bench/client.h"
 #include "bench/figures.h"
 #include "bench/measure.h"
 #include "bench/peer.h"
@@ -78,7 +79,6 @@ run_placement (const Placement *placement, const char *only)
 {
   g_autofree char *folder = g_dir_make_tmp ("vuc-bench-XXXXXX", NULL);
   Subject subject = { .placement = placement, .buffer = g_malloc0 (1 << 20) };
-  g_autoptr (GError) error = NULL;
   pid_t pids[3];
   int fd;
 
@@ -91,9 +91,7 @@ run_placement (const Placement *placement, const char *only)
   peer_start_listening (subject.path, placement->server_cpu, &pids[2]);
   peer_pin (0);
 
-  subject.device = vuc_device_connect_fd (fd, NULL, &error);
-  if (subject.device == NULL)
-    g_error ("%s", error->message);
+  subject.device = client_connect (fd, NULL);
   bare_connect_pipelined (subject.bare);
 
   for (gsize i = 0; i < G_N_ELEMENTS (figures); i++)
@@ -101,7 +99,6 @@ run_placement (const Placement *placement, const char *only)
       measure (&figures[i], &subject);
 
   vuc_device_unref (subject.device);
-  close (fd);
   close (subject.bare);
   for (gsize i = 0; i < G_N_ELEMENTS (pids); i++)
     peer_stop (pids[i]);

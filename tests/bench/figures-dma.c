@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "bench/bare.h"
+#include "bench/client.h"
 #include "bench/figures.h"
-#include "bench/peer.h"
 
 #define READ  11
 #define WRITE 12
@@ -26,10 +26,9 @@
 /* A device, or a bare client, with memory. */
 typedef struct
 {
+  Client client; /* without a device: the bare one, which has: */
   int fd;
-  int on; /* where the bare client is asked */
-  pid_t pid;
-  VucDevice *device; /* NULL: the bare client */
+  int on; /* where it is asked */
 } End;
 
 typedef struct
@@ -41,12 +40,10 @@ typedef struct
 
 /* --- Settings --- */
 
-static void
-start_peer (End *end, const Subject *subject, gboolean has_twin)
+static PeerManner
+get_manner (gboolean has_twin)
 {
-  int cpu = subject->placement->server_cpu;
-
-  end->fd = peer_start (cpu, has_twin ? PEER_TWIN : PEER_PLAIN, &end->pid);
+  return has_twin ? PEER_TWIN : PEER_PLAIN;
 }
 
 static void
@@ -58,19 +55,14 @@ map_or_die (VucDevice *device, const VucDmaRegion *regions, gsize n_regions)
     g_error ("%s", error->message);
 }
 
-static VucDevice *
-connect_device (int fd)
+static void
+open_client (End *end, const Subject *subject, gboolean has_twin)
 {
-  g_autoptr (GError) error = NULL;
   g_autoptr (VucConfig) config = vuc_config_new ();
-  VucDevice *device;
 
   /* Tens of thousands of regions, one at a time, may take long. */
   vuc_config_set_timeout_ms (config, 60 * 1000);
-  device = vuc_device_connect_fd (fd, config, &error);
-  if (device == NULL)
-    g_error ("%s", error->message);
-  return device;
+  client_open (&end->client, subject->placement->server_cpu, get_manner (has_twin), config);
 }
 
 static void
@@ -80,9 +72,8 @@ begin_library (End *end, const Dma *dma, const Subject *subject, gboolean has_tw
     .size = MEMORY_SIZE, .flags = VUC_DMA_READ | VUC_DMA_WRITE, .fd = -1, .vaddr = dma->memory
   };
 
-  start_peer (end, subject, has_twin);
-  end->device = connect_device (end->fd);
-  map_or_die (end->device, &region, 1);
+  open_client (end, subject, has_twin);
+  map_or_die (end->client.device, &region, 1);
 }
 
 static void
@@ -96,15 +87,14 @@ begin_many (End *end, const Dma *dma, const Subject *subject)
                                  .flags = VUC_DMA_READ | VUC_DMA_WRITE,
                                  .fd = -1,
                                  .vaddr = dma->memory + i % (MEMORY_SIZE / PAGE_SIZE) * PAGE_SIZE };
-  start_peer (end, subject, FALSE);
-  end->device = connect_device (end->fd);
-  map_or_die (end->device, regions, MANY_REGIONS);
+  open_client (end, subject, FALSE);
+  map_or_die (end->client.device, regions, MANY_REGIONS);
 }
 
 static void
 begin_bare (End *end, const Subject *subject, gboolean has_twin)
 {
-  start_peer (end, subject, has_twin);
+  end->fd = peer_start (subject->placement->server_cpu, get_manner (has_twin), &end->client.pid);
   end->on = end->fd;
   if (has_twin)
     end->on = bare_connect_with_twin (end->fd);
@@ -123,23 +113,25 @@ dma_new (Subject *subject)
 }
 
 static char *
-memory_begin (Subject *subject)
+begin_both (Subject *subject, gboolean has_twin)
 {
   Dma *dma = dma_new (subject);
 
-  begin_library (&dma->library, dma, subject, FALSE);
-  begin_bare (&dma->bare, subject, FALSE);
+  begin_library (&dma->library, dma, subject, has_twin);
+  begin_bare (&dma->bare, subject, has_twin);
   return NULL;
+}
+
+static char *
+memory_begin (Subject *subject)
+{
+  return begin_both (subject, FALSE);
 }
 
 static char *
 twin_memory_begin (Subject *subject)
 {
-  Dma *dma = dma_new (subject);
-
-  begin_library (&dma->library, dma, subject, TRUE);
-  begin_bare (&dma->bare, subject, TRUE);
-  return NULL;
+  return begin_both (subject, TRUE);
 }
 
 static char *
@@ -155,12 +147,15 @@ many_regions_begin (Subject *subject)
 static void
 end_end (End *end)
 {
-  if (end->device != NULL)
-    vuc_device_unref (end->device);
-  else if (end->on != end->fd)
+  if (end->client.device != NULL)
+    {
+      client_close (&end->client);
+      return;
+    }
+  if (end->on != end->fd)
     close (end->on);
   close (end->fd);
-  peer_stop (end->pid);
+  peer_stop (end->client.pid);
 }
 
 static void
@@ -185,9 +180,10 @@ let_peer_ask (const Dma *dma, const End *end, const PeerDmaOrder *order)
 {
   g_autoptr (GError) error = NULL;
 
-  if (end->device == NULL)
+  if (end->client.device == NULL)
     bare_serve_dma (end->fd, end->on, order, dma->memory, MEMORY_SIZE);
-  else if (!vuc_device_region_write (end->device, PEER_DMA_REGION, 0, order, sizeof *order, &error))
+  else if (!vuc_device_region_write (end->client.device, PEER_DMA_REGION, 0, order, sizeof *order,
+                                     &error))
     g_error ("%s", error->message);
 }
 

@@ -9,11 +9,10 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
+#include "bench/client.h"
 #include "bench/figures.h"
 #include "bench/flight.h"
-#include "bench/peer.h"
 
 #define N_MANY 1000
 #define N_FEW  10
@@ -46,11 +45,9 @@ fleet_open (Fleet *fleet, guint n, const Placement *placement)
   peer_start_many (placement->server_cpu, fds, n, &fleet->peer);
   for (guint i = 0; i < n; i++)
     {
-      fleet->devices[i] = vuc_device_connect_fd (fds[i], NULL, &error);
-      if (fleet->devices[i] == NULL
-          || !vuc_device_attach (fleet->devices[i], fleet->context, &error))
+      fleet->devices[i] = client_connect (fds[i], NULL);
+      if (!vuc_device_attach (fleet->devices[i], fleet->context, &error))
         g_error ("%s", error->message);
-      close (fds[i]);
     }
   fleet->flight = flight_new (fleet->devices, n, n);
 }

@@ -6,38 +6,24 @@
  * thread.
  */
 
-#include <unistd.h>
-
+#include "bench/client.h"
 #include "bench/figures.h"
-#include "bench/peer.h"
 
 #define POLL_US 1000
-
-typedef struct
-{
-  VucDevice *device;
-  pid_t pid;
-} Polling;
 
 static char *
 polling_begin (Subject *subject)
 {
   g_autoptr (VucConfig) config = NULL;
-  g_autoptr (GError) error = NULL;
-  Polling *polling;
-  int fd;
+  Client *polling;
 
   if (subject->placement->server_cpu == 0)
     return g_strdup ("both would poll on one CPU");
 
-  polling = g_new0 (Polling, 1);
+  polling = g_new0 (Client, 1);
   config = vuc_config_new ();
   vuc_config_set_poll_us (config, POLL_US);
-  fd = peer_start (subject->placement->server_cpu, PEER_SPINS, &polling->pid);
-  polling->device = vuc_device_connect_fd (fd, config, &error);
-  if (polling->device == NULL)
-    g_error ("%s", error->message);
-  close (fd);
+  client_open (polling, subject->placement->server_cpu, PEER_SPINS, config);
   subject->own = polling;
   return NULL;
 }
@@ -45,11 +31,10 @@ polling_begin (Subject *subject)
 static void
 polling_end (Subject *subject)
 {
-  Polling *polling = subject->own;
+  Client *polling = subject->own;
 
   peer_pin (0);
-  vuc_device_unref (polling->device);
-  peer_stop (polling->pid);
+  client_close (polling);
   g_free (polling);
 }
 
@@ -60,7 +45,7 @@ const Setting with_polling = { polling_begin, polling_end };
 void
 polling_read_4 (Subject *subject, guint count)
 {
-  Polling *polling = subject->own;
+  Client *polling = subject->own;
   guint32 value;
 
   peer_pin (-1);

@@ -6,48 +6,28 @@
  * attached to the main loop of another.
  */
 
-#include <unistd.h>
-
 #include "bench/bare.h"
+#include "bench/client.h"
 #include "bench/figures.h"
-#include "bench/peer.h"
 
 typedef struct
 {
-  VucDevice *device;
-  pid_t pid;
-} Poster;
-
-typedef struct
-{
-  Poster one;       /* each write is a message */
-  Poster many;      /* its peer takes many in one */
+  Client one;       /* each write is a message */
+  Client many;      /* its peer takes many in one */
   Subject attached; /* of that */
 } Posting;
 
 static void
-poster_open (Poster *poster, const Subject *subject, PeerManner manner)
+poster_open (Client *poster, const Subject *subject, PeerManner manner)
 {
   g_autoptr (VucConfig) config = vuc_config_new ();
-  g_autoptr (GError) error = NULL;
-  int fd = peer_start (subject->placement->server_cpu, manner, &poster->pid);
 
   vuc_config_set_posted_writes (config, TRUE);
-  poster->device = vuc_device_connect_fd (fd, config, &error);
-  if (poster->device == NULL)
-    g_error ("%s", error->message);
-  close (fd);
+  client_open (poster, subject->placement->server_cpu, manner, config);
 }
 
 static void
-poster_close (Poster *poster)
-{
-  vuc_device_unref (poster->device);
-  peer_stop (poster->pid);
-}
-
-static void
-post_and_flush (Poster *poster, guint count)
+post_and_flush (Client *poster, guint count)
 {
   const guint32 value = 1;
 
@@ -60,7 +40,7 @@ post_and_flush (Poster *poster, guint count)
 
 /* Why its writes are not posted, or NULL. */
 static char *
-check_poster (Poster *poster)
+check_poster (Client *poster)
 {
   VucAccessCounters counters;
 
@@ -82,8 +62,8 @@ posting_begin (Subject *subject)
   hindrance = check_poster (&posting->one);
   if (hindrance != NULL)
     {
-      poster_close (&posting->one);
-      poster_close (&posting->many);
+      client_close (&posting->one);
+      client_close (&posting->many);
       g_free (posting);
       return hindrance;
     }
@@ -98,8 +78,8 @@ posting_end (Subject *subject)
   Posting *posting = subject->own;
 
   while_attached.end (&posting->attached);
-  poster_close (&posting->one);
-  poster_close (&posting->many);
+  client_close (&posting->one);
+  client_close (&posting->many);
   g_free (posting);
 }
 

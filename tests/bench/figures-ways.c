@@ -12,16 +12,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/client.h"
 #include "bench/figures.h"
-#include "bench/peer.h"
 
 /* Loads go round in so many words. */
 #define N_WORDS 1024
 
 typedef struct
 {
-  VucDevice *device;
-  pid_t pid;
+  Client client;
   VucMapping *mapping;
   guint32 *plain; /* N_WORDS of ordinary memory */
   int event;      /* an eventfd of our own */
@@ -101,8 +100,7 @@ ways_end (Subject *subject)
   Ways *ways = subject->own;
 
   vuc_mapping_unref (ways->mapping);
-  vuc_device_unref (ways->device);
-  peer_stop (ways->pid);
+  client_close (&ways->client);
   close (ways->ioregionfd);
   peer_stop (ways->ioregion_pid);
   close (ways->event);
@@ -116,26 +114,23 @@ ways_begin (Subject *subject)
   g_autoptr (GError) error = NULL;
   Ways *ways = g_new0 (Ways, 1);
   int cpu = subject->placement->server_cpu;
+  VucDevice *device;
   char *hindrance;
-  int fd;
 
   subject->own = ways;
-  fd = peer_start (cpu, PEER_WAYS, &ways->pid);
-  ways->device = vuc_device_connect_fd (fd, NULL, &error);
-  if (ways->device == NULL)
-    g_error ("%s", error->message);
-  close (fd);
-  ask_for_io_fds (ways->device, PEER_KICKS_REGION, PEER_N_KICKS);
-  ask_for_io_fds (ways->device, PEER_ONE_KICK_REGION, 1);
-  ask_for_io_fds (ways->device, PEER_IOREGIONFD_REGION, 1);
-  ways->mapping = vuc_device_map_region (ways->device, PEER_MAPPED_REGION, &error);
+  client_open (&ways->client, cpu, PEER_WAYS, NULL);
+  device = ways->client.device;
+  ask_for_io_fds (device, PEER_KICKS_REGION, PEER_N_KICKS);
+  ask_for_io_fds (device, PEER_ONE_KICK_REGION, 1);
+  ask_for_io_fds (device, PEER_IOREGIONFD_REGION, 1);
+  ways->mapping = vuc_device_map_region (device, PEER_MAPPED_REGION, &error);
   if (ways->mapping == NULL)
     g_error ("%s", error->message);
 
   ways->plain = g_new0 (guint32, N_WORDS);
   ways->event = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   ways->ioregionfd = peer_start_ioregionfd (cpu, &ways->ioregion_pid);
-  hindrance = check_ways (ways->device);
+  hindrance = check_ways (device);
   if (hindrance != NULL)
     ways_end (subject);
   return hindrance;
@@ -151,7 +146,7 @@ mapped_read_4 (Subject *subject, guint count)
   Ways *ways = subject->own;
 
   while (count-- > 0)
-    read_or_die (ways->device, PEER_MAPPED_REGION, 64);
+    read_or_die (ways->client.device, PEER_MAPPED_REGION, 64);
 }
 
 void
@@ -161,8 +156,8 @@ message_read_4 (Subject *subject, guint count)
   guint32 value;
 
   while (count-- > 0)
-    if (!vuc_device_region_read_full (ways->device, PEER_MAPPED_REGION, 64, &value, sizeof value,
-                                      VUC_ACCESS_MESSAGE_ONLY, NULL))
+    if (!vuc_device_region_read_full (ways->client.device, PEER_MAPPED_REGION, 64, &value,
+                                      sizeof value, VUC_ACCESS_MESSAGE_ONLY, NULL))
       g_error ("a read failed");
 }
 
@@ -198,7 +193,7 @@ kick_4 (Subject *subject, guint count)
   Ways *ways = subject->own;
 
   while (count-- > 0)
-    kick_or_die (ways->device, PEER_ONE_KICK_REGION, 0);
+    kick_or_die (ways->client.device, PEER_ONE_KICK_REGION, 0);
 }
 
 void
@@ -225,7 +220,7 @@ route_among_many (Subject *subject, guint count)
   Ways *ways = subject->own;
 
   while (count-- > 0)
-    kick_or_die (ways->device, PEER_KICKS_REGION, next_entry (count) * 4);
+    kick_or_die (ways->client.device, PEER_KICKS_REGION, next_entry (count) * 4);
 }
 
 void
@@ -234,7 +229,7 @@ route_to_one (Subject *subject, guint count)
   Ways *ways = subject->own;
 
   while (count-- > 0)
-    kick_or_die (ways->device, PEER_ONE_KICK_REGION, next_entry (count) / PEER_N_KICKS);
+    kick_or_die (ways->client.device, PEER_ONE_KICK_REGION, next_entry (count) / PEER_N_KICKS);
 }
 
 /* --- Ioregionfd --- */
@@ -245,7 +240,7 @@ ioregionfd_read_4 (Subject *subject, guint count)
   Ways *ways = subject->own;
 
   while (count-- > 0)
-    read_or_die (ways->device, PEER_IOREGIONFD_REGION, 64);
+    read_or_die (ways->client.device, PEER_IOREGIONFD_REGION, 64);
 }
 
 void

@@ -11,6 +11,8 @@ tests_bench_bench_SOURCES = \
   tests/bench/bare.c \
   tests/bench/bare.h \
   tests/bench/bench.c \
+  tests/bench/client.c \
+  tests/bench/client.h \
   tests/bench/figures-access.c \
   tests/bench/figures-async.c \
   tests/bench/figures-dma.c \
