@@ -182,7 +182,8 @@ tests_harness_libharness_la_SOURCES = \
   tests/harness/script-server.c \
   tests/harness/script-server.h \
   tests/harness/script-steps.c \
-  tests/harness/thread-sanitizer.c
+  tests/harness/thread-sanitizer.c \
+  tests/harness/wrapped.h
 
 # The self-test needs nothing of the library, and can be built without it.
 harness_libs = tests/harness/libharness.la $(CHECK_LIBS) $(GLIB_LIBS)

@@ -20,6 +20,7 @@
 
 #include "harness/demo.h"
 #include "harness/harness.h"
+#include "harness/wrapped.h"
 
 /* Nothing of what follows may run into the first; what takes longer than the second hangs. */
 #define DEADLINE_MS 4000
@@ -76,20 +77,6 @@ fails (SystemCall call)
   errno = fault->value;
   return TRUE;
 }
-
-int __real_connect (int fd, const struct sockaddr *address, socklen_t size);
-gssize __real_send (int fd, const void *data, gsize size, int flags);
-gssize __real_sendmsg (int fd, const struct msghdr *message, int flags);
-gssize __real_recvmsg (int fd, struct msghdr *message, int flags);
-int __real_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
-                  const sigset_t *mask);
-
-int __wrap_connect (int fd, const struct sockaddr *address, socklen_t size);
-gssize __wrap_send (int fd, const void *data, gsize size, int flags);
-gssize __wrap_sendmsg (int fd, const struct msghdr *message, int flags);
-gssize __wrap_recvmsg (int fd, struct msghdr *message, int flags);
-int __wrap_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
-                  const sigset_t *mask);
 
 int
 __wrap_connect (int fd, const struct sockaddr *address, socklen_t size)

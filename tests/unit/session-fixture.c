@@ -179,9 +179,8 @@ has_work (VucSession *session)
   return poll (&pollfd, 1, 0) > 0;
 }
 
-/* As an operation would do it. */
-static VucTaskStatus
-ask (VucTask *task, GError **error)
+VucTaskStatus
+single_step (VucTask *task, GError **error)
 {
   Single *single = (Single *) task;
   VucCall *call = &single->call;
@@ -200,7 +199,7 @@ gboolean
 single_run (VucSession *session, Single *single, GError **error)
 {
   single->task.session = session;
-  single->task.step = ask;
+  single->task.step = single_step;
   return vuc_task_run (&single->task, error);
 }
 

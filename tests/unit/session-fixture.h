@@ -51,6 +51,9 @@ void single_clear (Single *single);
 /* In one go, as a blocking operation. */
 gboolean single_run (VucSession *session, Single *single, GError **error);
 
+/* The step of a task that does it as an operation would. */
+VucTaskStatus single_step (VucTask *task, GError **error);
+
 /* In two steps: submitted at first; then waited for. */
 void single_submit (VucSession *session, Single *single);
 gboolean single_wait (Single *single, GError **error);

@@ -17,6 +17,7 @@
 #include <vfio-user-client/vuc-error.h>
 
 #include "harness/harness.h"
+#include "harness/wrapped.h"
 #include "unit/ioregion-fixture.h"
 
 /* --- The faults --- */
@@ -53,15 +54,6 @@ strikes (Call call)
   errno = fault.number;
   return TRUE;
 }
-
-gssize __real_send (int fd, const void *data, gsize size, int flags);
-gssize __real_recv (int fd, void *data, gsize size, int flags);
-int __real_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
-                  const sigset_t *mask);
-gssize __wrap_send (int fd, const void *data, gsize size, int flags);
-gssize __wrap_recv (int fd, void *data, gsize size, int flags);
-int __wrap_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
-                  const sigset_t *mask);
 
 gssize
 __wrap_send (int fd, const void *data, gsize size, int flags)

@@ -20,6 +20,7 @@
 #include <vfio-user-client/vuc-error.h>
 
 #include "harness/harness.h"
+#include "harness/wrapped.h"
 #include "session/session-private.h"
 #include "unit/session-fixture.h"
 
@@ -28,11 +29,6 @@
 /* --- Counting --- */
 
 static int n_polls; /* atomic */
-
-int __real_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
-                  const sigset_t *mask);
-int __wrap_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
-                  const sigset_t *mask);
 
 int
 __wrap_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,

@@ -18,20 +18,12 @@
 #include <vfio-user-client/vuc-error.h>
 
 #include "harness/harness.h"
+#include "harness/wrapped.h"
 #include "unit/ioregion-fixture.h"
 
 /* --- Counting --- */
 
 static int n_sends, n_receives, n_polls; /* atomic */
-
-gssize __real_send (int fd, const void *data, gsize size, int flags);
-gssize __real_recv (int fd, void *data, gsize size, int flags);
-int __real_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
-                  const sigset_t *mask);
-gssize __wrap_send (int fd, const void *data, gsize size, int flags);
-gssize __wrap_recv (int fd, void *data, gsize size, int flags);
-int __wrap_ppoll (struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout,
-                  const sigset_t *mask);
 
 gssize
 __wrap_send (int fd, const void *data, gsize size, int flags)

@@ -15,6 +15,7 @@
 
 #include "harness/harness.h"
 #include "harness/script-server.h"
+#include "harness/wrapped.h"
 #include "session/session-private.h"
 #include "unit/peer.h"
 #include "unit/session-fixture.h"
@@ -25,17 +26,6 @@
 /* --- Calls that may sleep --- */
 
 static gint n_sleeps;
-
-gssize __real_recvmsg (int fd, struct msghdr *message, int flags);
-gssize __wrap_recvmsg (int fd, struct msghdr *message, int flags);
-int __real_ppoll (struct pollfd *fds,
-                  nfds_t n_fds,
-                  const struct timespec *timeout,
-                  const sigset_t *mask);
-int __wrap_ppoll (struct pollfd *fds,
-                  nfds_t n_fds,
-                  const struct timespec *timeout,
-                  const sigset_t *mask);
 
 gssize
 __wrap_recvmsg (int fd, struct msghdr *message, int flags)
@@ -278,23 +268,6 @@ a_reader_that_polls_notices_that_the_server_is_gone (void)
 
 /* --- Operations --- */
 
-/* As an operation would do it. */
-static VucTaskStatus
-ask (VucTask *task, GError **error)
-{
-  Single *single = (Single *) task;
-  VucCall *call = &single->call;
-
-  if (call->task == NULL)
-    {
-      vuc_task_submit (task, &call, 1);
-      return VUC_TASK_GOES_ON;
-    }
-  if (call->error != NULL)
-    g_propagate_error (error, g_error_copy (call->error));
-  return VUC_TASK_ENDS;
-}
-
 static void
 free_single (gpointer single)
 {
@@ -319,7 +292,7 @@ resetter_start_operation (Resetter *resetter, VucSession *session)
   *resetter = (Resetter){ .session = session };
   single_init (&resetter->single, VUC_COMMAND_DEVICE_RESET, G_MAXINT64);
   task->session = session;
-  task->step = ask;
+  task->step = single_step;
   task->free = free_single;
   resetter->number = vuc_task_start (task, NULL, NULL, NULL);
   resetter->thread = g_thread_new ("caller", wait_for_operation, resetter);
