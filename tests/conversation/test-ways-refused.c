@@ -6,8 +6,10 @@
  * hears of it.  And a doorbell that nobody empties.
  */
 
+#include <linux/memfd.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "conversation/connect.h"
@@ -116,6 +118,97 @@ a_shadow_in_a_file_that_may_shrink_goes_by_message (void)
   get_io_fds (device, 0, 1);
   write_word (device, 0, 0x20, "ring");
   ck_assert_uint_eq (count_parts (device, VUC_WAY_SHADOW), 0);
+  close_and_finish (device, server);
+}
+
+#define HUGE_PAGE 0x200000
+
+/* NULL, or why there are no huge pages that can be had. */
+static const char *
+explain_no_huge_pages (void)
+{
+  guint flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB;
+  int fd = memfd_create ("huge", flags);
+  const char *why = NULL;
+  gpointer memory;
+
+  if (fd < 0)
+    return "memfd_create makes no file of huge pages";
+  if (ftruncate (fd, HUGE_PAGE) < 0)
+    why = "a file of huge pages gets no size";
+  memory = mmap (NULL, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED)
+    why = "no huge page can be mapped: see /proc/sys/vm/nr_hugepages";
+  else
+    munmap (memory, HUGE_PAGE);
+  close (fd);
+  return why;
+}
+
+/* A store of 4 bytes and a kick; neither the one nor the other may reach what is not mapped. */
+static void
+a_shadow_in_a_file_of_huge_pages_goes_by_message (void)
+{
+  static const ScriptFd fds[] = { { SCRIPT_FD_EVENTFD, 0 },
+                                  { SCRIPT_FD_HUGE_MEMFD, HUGE_PAGE },
+                                  { SCRIPT_FD_END, 0 } };
+  const char *why = explain_no_huge_pages ();
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+
+  if (why != NULL)
+    harness_skip ("%s", why);
+  script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 2, 0, 1, 8, 0), fds);
+  script_expect_command (server, 10, "u64:0x20 u32:0 u32:4 'ring'");
+  script_reply (server, "u64:0x20 u32:0 u32:4");
+  device = connect_to_io_fds (server);
+  write_word (device, 0x20, "ring");
+  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 0);
+  close_and_finish (device, server);
+}
+
+/* The pages are refused before any is needed. */
+static void
+a_server_that_comes_back_with_a_shadow_of_huge_pages_is_refused (void)
+{
+  static const ScriptFd small[] = { { SCRIPT_FD_EVENTFD, 0 },
+                                    { SCRIPT_FD_MEMFD, 4096 },
+                                    { SCRIPT_FD_END, 0 } };
+  static const ScriptFd huge[] = { { SCRIPT_FD_EVENTFD, 0 },
+                                   { SCRIPT_FD_HUGE_MEMFD, HUGE_PAGE },
+                                   { SCRIPT_FD_END, 0 } };
+  const char *const answer = IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 2, 0, 1, 8, 0);
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+  int fd = memfd_create ("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+
+  if (fd < 0)
+    harness_skip ("memfd_create makes no file of huge pages");
+  close (fd);
+  script_io_fds (server, answer, small);
+  script_expect_eof (server);
+  script_close (server);
+  script_io_fds (server, answer, huge);
+  script_expect_eof (server);
+  script_close (server);
+  script_io_fds (server, answer, small);
+
+  device = vuc_device_connect (script_server_listen (server), NULL, &error);
+  assert_no_error (error);
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  write_word (device, 0x20, "ring");
+  vuc_device_close (device);
+  ck_assert (!vuc_device_reconnect (device, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED, "region 0: a file of huge pages");
+  g_clear_error (&error);
+
+  ck_assert (vuc_device_reconnect (device, &error));
+  assert_no_error (error);
+  write_word (device, 0x20, "ring");
+  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 2);
   close_and_finish (device, server);
 }
 
@@ -254,6 +347,8 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (a_file_is_not_mapped, files),
   HARNESS_CASE (a_file_that_may_shrink_is_mapped_if_the_caller_allows_it),
   HARNESS_CASE (a_shadow_in_a_file_that_may_shrink_goes_by_message),
+  HARNESS_CASE (a_shadow_in_a_file_of_huge_pages_goes_by_message),
+  HARNESS_CASE (a_server_that_comes_back_with_a_shadow_of_huge_pages_is_refused),
   HARNESS_CASE (a_shadow_at_the_end_of_a_small_file_is_stored),
   HARNESS_CASE (more_shadows_than_are_mapped_go_by_message),
   HARNESS_CASE (an_access_that_is_cut_short_fails_of_the_cause),

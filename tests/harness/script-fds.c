@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -52,6 +53,18 @@ make_memfd (guint64 size, int seals)
   fill (fd, size);
   if (seals != 0)
     check (fcntl (fd, F_ADD_SEALS, seals), "F_ADD_SEALS");
+
+  return fd;
+}
+
+/* Not filled, as that takes pages that were set aside, which there may be none of. */
+static int
+make_huge_memfd (guint64 size)
+{
+  guint flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB;
+  int fd = check (memfd_create ("script-server", flags), "memfd_create");
+
+  check (ftruncate (fd, size), "ftruncate");
 
   return fd;
 }
@@ -102,6 +115,8 @@ script_fd_make (const ScriptFd *fd, int *other_end)
       return make_memfd (fd->size, F_SEAL_SHRINK);
     case SCRIPT_FD_NO_SEAL_MEMFD:
       return make_memfd (fd->size, F_SEAL_SEAL);
+    case SCRIPT_FD_HUGE_MEMFD:
+      return make_huge_memfd (fd->size);
     case SCRIPT_FD_FILE:
       return make_file (fd->size);
     case SCRIPT_FD_EVENTFD:

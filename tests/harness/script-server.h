@@ -84,6 +84,7 @@ typedef enum
   SCRIPT_FD_MEMFD,         /* .size bytes, may be sealed by whoever gets it */
   SCRIPT_FD_SEALED_MEMFD,  /* sealed against shrinking */
   SCRIPT_FD_NO_SEAL_MEMFD, /* may shrink, and cannot be sealed */
+  SCRIPT_FD_HUGE_MEMFD,    /* zeros in huge pages of 2 MiB, .size a multiple; may be sealed */
   SCRIPT_FD_FILE,          /* a regular file of .size bytes, which cannot be sealed */
   SCRIPT_FD_EVENTFD,
   SCRIPT_FD_SOCKET, /* a connected stream socket; the server keeps the other end */
@@ -92,7 +93,7 @@ typedef enum
 } ScriptFdKind;
 
 /*
- * Files and memfds hold u64 words, each its own offset in the file (up to the first MiB; zeros from
+ * Other files and memfds hold u64 words, each its own offset in the file (up to the first MiB; zeros from
  * there on).
  */
 typedef struct

@@ -12,6 +12,7 @@
 #include "script-server.h"
 
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -304,12 +305,23 @@ static const FdRow fd_rows[] = {
   { "memfd", SCRIPT_FD_MEMFD, "memfd:script-server", S_IFREG, 8192, 0 },
   { "sealed memfd", SCRIPT_FD_SEALED_MEMFD, "memfd:", S_IFREG, 8192, F_SEAL_SHRINK },
   { "memfd that cannot be sealed", SCRIPT_FD_NO_SEAL_MEMFD, "memfd:", S_IFREG, 8192, F_SEAL_SEAL },
+  { "memfd of huge pages", SCRIPT_FD_HUGE_MEMFD, "memfd:", S_IFREG, 0x200000, 0 },
   { "file", SCRIPT_FD_FILE, "/tmp/harness-", S_IFREG, 8192, -1 },
   { "eventfd", SCRIPT_FD_EVENTFD, "[eventfd]", 0, 0, -1 },
   { "socket", SCRIPT_FD_SOCKET, "socket:", S_IFSOCK, 0, -1 },
   { "pipe", SCRIPT_FD_PIPE, "pipe:", S_IFIFO, 0, -1 },
   { "/dev/null", SCRIPT_FD_DEV_NULL, "/dev/null", S_IFCHR, 0, -1 },
 };
+
+static gboolean
+has_huge_memfds (void)
+{
+  int fd = memfd_create ("huge", MFD_CLOEXEC | MFD_HUGETLB | MFD_HUGE_2MB);
+
+  if (fd >= 0)
+    close (fd);
+  return fd >= 0;
+}
 
 static void
 a_descriptor_is_what_was_asked_for (gconstpointer data)
@@ -322,7 +334,9 @@ a_descriptor_is_what_was_asked_for (gconstpointer data)
   int fd;
   int got;
 
-  script_send_fds (server, "00 01", SCRIPT_FDS ({ row->kind, 8192 }));
+  if (row->kind == SCRIPT_FD_HUGE_MEMFD && !has_huge_memfds ())
+    harness_skip ("memfd_create makes no file of huge pages");
+  script_send_fds (server, "00 01", SCRIPT_FDS ({ row->kind, (guint64) MAX (row->size, 8192) }));
   fd = script_server_start (server);
   ck_assert_uint_eq (client_hear_with_fds (fd, "00 01", &got, 1), 1);
 

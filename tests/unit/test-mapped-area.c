@@ -312,18 +312,107 @@ what_cannot_be_mapped_fails_before_it_is_put_anywhere (void)
   close (fd);
 }
 
+/* --- Of any offset and size --- */
+
+static void
+a_few_bytes_are_mapped_wherever_they_are (void)
+{
+  const guint64 offsets[] = { 0, 8, page () - 4, page () + 0x10, 2 * page () - 8 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (offsets); i++)
+    {
+      int fd = make_memfd (MFD_ALLOW_SEALING, 2);
+      g_autoptr(GError) error = NULL;
+      guint8 back[8] = { 0 };
+      guint8 *memory = vuc_mapped_area_map_around (fd, offsets[i], 8, FALSE, NULL, &error);
+
+      harness_context ("at 0x%" G_GINT64_MODIFIER "x", offsets[i]);
+      assert_no_error (error);
+      ck_assert_int_ne (fcntl (fd, F_GET_SEALS) & F_SEAL_SHRINK, 0);
+      memcpy (memory, "shadowed", 8);
+      ck_assert_int_eq (pread (fd, back, 8, (off_t) offsets[i]), 8);
+      ck_assert_mem_eq (back, "shadowed", 8);
+
+      /* No page of it stays. */
+      vuc_mapped_area_unmap_around (memory, 8);
+      ck_assert_int_eq (msync (memory - offsets[i] % page (), page (), MS_ASYNC), -1);
+      ck_assert_int_eq (errno, ENOMEM);
+      close (fd);
+    }
+}
+
+static void
+a_few_bytes_are_put_where_others_were (void)
+{
+  const guint64 offset = page () - 4; /* over the end of a page */
+  int before = make_memfd (MFD_ALLOW_SEALING, 2);
+  int fd = make_memfd (MFD_ALLOW_SEALING, 2);
+  g_autoptr(GError) error = NULL;
+  guint8 *memory = vuc_mapped_area_map_around (before, offset, 8, FALSE, NULL, &error);
+  guint8 back[8] = { 0 };
+
+  assert_no_error (error);
+  ck_assert_ptr_eq (vuc_mapped_area_map_around (fd, offset, 8, FALSE, memory, &error), memory);
+  assert_no_error (error);
+  memcpy (memory, "shadowed", 8);
+  ck_assert_int_eq (pread (fd, back, 8, (off_t) offset), 8);
+  ck_assert_mem_eq (back, "shadowed", 8);
+  ck_assert_int_eq (pread (before, back, 8, (off_t) offset), 8);
+  ck_assert_mem_eq (back, "\0\0\0\0\0\0\0", 8);
+  vuc_mapped_area_unmap_around (memory, 8);
+  close (before);
+  close (fd);
+}
+
+static void
+a_few_bytes_that_are_not_safe_are_refused (void)
+{
+  int small = make_memfd (MFD_ALLOW_SEALING, 1);
+  int shrinks = make_memfd (0, 1);
+  g_autoptr(GError) behind = NULL;
+  g_autoptr(GError) over = NULL;
+  g_autoptr(GError) unsealed = NULL;
+  gpointer memory;
+
+  ck_assert_ptr_null (vuc_mapped_area_map_around (small, page (), 8, FALSE, NULL, &behind));
+  assert_error (behind, VUC_ERROR, VUC_ERROR_REJECTED, "are to be mapped");
+  ck_assert_ptr_null (vuc_mapped_area_map_around (small, page () - 4, 8, FALSE, NULL, &over));
+  assert_error (over, VUC_ERROR, VUC_ERROR_REJECTED, "are to be mapped");
+  ck_assert_ptr_null (vuc_mapped_area_map_around (shrinks, 8, 8, FALSE, NULL, &unsealed));
+  assert_error (unsealed, VUC_ERROR, VUC_ERROR_REJECTED, "the server can shrink the file");
+
+  memory = vuc_mapped_area_map_around (shrinks, 8, 8, TRUE, NULL, NULL);
+  ck_assert_ptr_nonnull (memory);
+  vuc_mapped_area_unmap_around (memory, 8);
+  vuc_mapped_area_unmap_around (NULL, 8);
+  close (small);
+  close (shrinks);
+}
+
 /* --- Huge pages: the kernel maps whole ones, whatever it was asked for --- */
+
+#define HUGE ((guint64) 2 * 1024 * 1024)
+
+/* -1: not here.  No page of it is set aside before it is mapped. */
+static int
+make_huge_memfd (void)
+{
+  int fd = memfd_create ("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
+
+  if (fd >= 0)
+    ck_assert_int_eq (ftruncate (fd, (off_t) (2 * HUGE)), 0);
+  return fd;
+}
 
 static void
 a_part_of_a_huge_page_is_refused (void)
 {
-  const guint64 huge = 2 * 1024 * 1024;
-  int fd = memfd_create ("huge", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
+  const guint64 huge = HUGE;
+  int fd = make_huge_memfd ();
   g_autoptr(GError) error = NULL;
 
   if (fd < 0)
-    harness_skip ("no huge pages of 2 MiB");
-  ck_assert_int_eq (ftruncate (fd, (off_t) (2 * huge)), 0);
+    harness_skip ("no huge pages of 2 MiB: %s", g_strerror (errno));
   refuse (fd, 0, page (), FALSE, "is not a multiple of the file's page size, 2097152");
   refuse (fd, 0, huge + page (), FALSE, "is not a multiple of the file's page size, 2097152");
   refuse (fd, page (), huge, FALSE, "file offset 0x1000 is not a multiple of the file's page size");
@@ -331,6 +420,46 @@ a_part_of_a_huge_page_is_refused (void)
   ck_assert_ptr_null (vuc_mapped_area_map_to_move (fd, 0, huge, READ_WRITE, FALSE, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED,
                 "a file of huge pages cannot be mapped in the place of another");
+  close (fd);
+}
+
+static void
+refuse_around (int fd, guint64 offset, gpointer at)
+{
+  g_autoptr(GError) error = NULL;
+
+  ck_assert_ptr_null (vuc_mapped_area_map_around (fd, offset, 8, FALSE, at, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED,
+                "a file of huge pages cannot be mapped in the place of another");
+}
+
+/* Neither at first, as a few bytes could not be unmapped any more, nor where something is already,
+ * which is still there then. */
+static void
+a_few_bytes_of_a_huge_page_are_not_mapped (void)
+{
+  int before = make_memfd (MFD_ALLOW_SEALING, 2);
+  int fd = make_huge_memfd ();
+  g_autoptr(GError) error = NULL;
+  guint8 *memory;
+  guint8 byte = 0x5a;
+
+  if (fd < 0)
+    {
+      close (before);
+      harness_skip ("no huge pages of 2 MiB: %s", g_strerror (errno));
+    }
+  refuse_around (fd, 0, NULL);
+  refuse_around (fd, 8, NULL);
+  refuse_around (fd, HUGE + page () - 4, NULL);
+
+  ck_assert_int_eq (pwrite (before, &byte, 1, 8), 1);
+  memory = vuc_mapped_area_map_around (before, 8, 8, FALSE, NULL, &error);
+  assert_no_error (error);
+  refuse_around (fd, 8, memory);
+  ck_assert_uint_eq (*memory, 0x5a);
+  vuc_mapped_area_unmap_around (memory, 8);
+  close (before);
   close (fd);
 }
 
@@ -347,7 +476,11 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (a_device_is_mapped_only_if_that_is_allowed),
   HARNESS_CASE (an_area_is_put_where_another_was),
   HARNESS_CASE (what_cannot_be_mapped_fails_before_it_is_put_anywhere),
+  HARNESS_CASE (a_few_bytes_are_mapped_wherever_they_are),
+  HARNESS_CASE (a_few_bytes_are_put_where_others_were),
+  HARNESS_CASE (a_few_bytes_that_are_not_safe_are_refused),
   HARNESS_CASE (a_part_of_a_huge_page_is_refused),
+  HARNESS_CASE (a_few_bytes_of_a_huge_page_are_not_mapped),
   HARNESS_END
 };
 
