@@ -46,6 +46,7 @@ unit_tests += tests/unit/test-ioregion-wire
 unit_tests += tests/unit/test-irq-info
 unit_tests += tests/unit/test-irq-set
 unit_tests += tests/unit/test-kick
+unit_tests += tests/unit/test-late-answers
 unit_tests += tests/unit/test-mapped-access
 unit_tests += tests/unit/test-mapped-area
 unit_tests += tests/unit/test-mappings
@@ -305,6 +306,8 @@ mappings_test_parts = \
   tests/unit/mappings-fixture.h
 tests_unit_test_mappings_SOURCES = tests/unit/test-mappings.c $(mappings_test_parts)
 tests_unit_test_mappings_threads_SOURCES = tests/unit/test-mappings-threads.c $(mappings_test_parts)
+tests_unit_test_late_answers_SOURCES = tests/unit/test-late-answers.c $(session_test_parts)
+tests_unit_test_late_answers_LDADD = tests/conversation/libconnect.la $(LDADD)
 posted_test_parts = \
   $(session_test_parts) \
   tests/unit/posted-fixture.c \
@@ -367,6 +370,7 @@ CLEANFILES += test-suite-threads.log
 tests_unit_test_ioregion_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_faults_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_waiting_LDFLAGS = -Wl,--wrap=ppoll
+tests_unit_test_late_answers_LDFLAGS = -Wl,--wrap=g_cond_wait_until
 tests_fault_test_system_calls_LDFLAGS = \
   -Wl,--wrap=connect,--wrap=send,--wrap=sendmsg,--wrap=recvmsg,--wrap=ppoll
 
