@@ -124,6 +124,36 @@ a_long_read_is_split_at_what_the_server_takes (void)
   close_and_finish (device, server);
 }
 
+#define MIB ((gsize) 1024 * 1024)
+
+static void
+a_long_read_is_split_at_16_MiB (void)
+{
+  static const ScriptRegion region = { .size = 0x2000000, .flags = 1 };
+  const ScriptDevice script = {
+    .json = "{\"capabilities\":{\"max_data_xfer_size\":33554432}}",
+    .regions = &region,
+    .n_regions = 1
+  };
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = NULL;
+  g_autofree guint8 *data = g_malloc (16 * MIB + 4);
+
+  script_handshake (server, &script);
+  script_expect_command (server, 9, "u64:8 u32:0 u32:0x1000000");
+  script_reply (server, "u64:8 u32:0 u32:0x1000000 11*16777215 12");
+  script_expect_command (server, 9, "u64:0x1000008 u32:0 u32:4");
+  script_reply (server, "u64:0x1000008 u32:0 u32:4 'rest'");
+
+  device = connect_to (script_server_start (server));
+  ck_assert (vuc_device_region_read (device, 0, 8, data, 16 * MIB + 4, &error));
+  assert_no_error (error);
+  ck_assert_uint_eq (data[0], 0x11);
+  assert_bytes (data + 16 * MIB - 2, 6, "11 12 'rest'");
+  close_and_finish (device, server);
+}
+
 /* What the server takes is more: what it takes in one piece counts. */
 static void
 a_long_write_is_split_at_32_KiB (void)
@@ -440,6 +470,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (bits_that_mean_nothing_are_ignored),
   HARNESS_CASE (nothing_is_sent_for_an_access_of_nothing),
   HARNESS_CASE (a_long_read_is_split_at_what_the_server_takes),
+  HARNESS_CASE (a_long_read_is_split_at_16_MiB),
   HARNESS_CASE (a_long_write_is_split_at_32_KiB),
   HARNESS_ROWS (a_long_write_is_split_by_whoever_wants_it_smaller, splits),
   HARNESS_CASE (a_configured_write_may_be_larger_than_usual),

@@ -15,6 +15,7 @@
 
 #include "conversation/connect.h"
 #include "conversation/io-fds.h"
+#include "conversation/outcome.h"
 #include "harness/demo.h"
 #include "harness/harness.h"
 #include "harness/script-device.h"
@@ -194,6 +195,34 @@ port_IO_is_only_for_regions_that_the_caller_calls_so (void)
   close_and_finish (device, server);
 }
 
+static void
+port_IO_it_stays_when_connected_again (void)
+{
+  const char *const reply = IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 2, 0, 0, 0);
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = NULL;
+
+  script_question (server);
+  script_reply_fds (server, reply, SCRIPT_FDS (EVENTFD));
+  script_expect_eof (server);
+  script_close (server);
+  script_question (server);
+  script_reply_fds (server, reply, SCRIPT_FDS (EVENTFD));
+  script_sign_of_life (server);
+
+  device = vuc_device_connect (script_server_listen (server), NULL, &error);
+  assert_no_error (error);
+  vuc_device_set_region_port_io (device, 0, TRUE);
+  ck_assert_uint_eq (get_io_fds (device, 1)->flags, VUC_IO_FD_PIO);
+  vuc_device_close (device);
+  vuc_device_reconnect (device, &error);
+  assert_no_error (error);
+  ck_assert_uint_eq (get_io_fds (device, 1)->flags, VUC_IO_FD_PIO);
+  expect_sign_of_life (device);
+  close_and_finish (device, server);
+}
+
 /* ---- None ---- */
 
 typedef struct
@@ -258,6 +287,40 @@ an_answer_is_kept (void)
   close_and_finish (device, server);
   ck_assert_ptr_eq (get_io_fds (device, 0, 1), io_fds);
   ck_assert_int_eq (eventfd_write (io_fds->fd, 1), 0);
+}
+
+static void
+what_was_asked_without_waiting_is_had_at_once (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(Outcome) first = outcome_new ();
+  g_autoptr(Outcome) second = outcome_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = NULL;
+  VucAccessCounters counters;
+  VucOperation operation;
+  eventfd_t kicks;
+
+  script_question (server);
+  script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x10, 4, 0, 0, 0, 0, 0, 0),
+                    SCRIPT_FDS (EVENTFD));
+  device = connect_to (script_server_start (server));
+  operation = vuc_device_get_region_io_fds_async (device, 0, OUTCOME (first));
+  outcome_process (first, device);
+  outcome_expect_success (first, operation);
+
+  /* Accesses know of it already. */
+  vuc_device_region_write (device, 0, 0x10, "ring", 4, &error);
+  assert_no_error (error);
+  vuc_device_get_access_counters (device, &counters);
+  ck_assert_uint_eq (counters.parts[VUC_WAY_IOEVENTFD], 1);
+  ck_assert_int_eq (eventfd_read (get_io_fds (device, 1)->fd, &kicks), 0);
+  ck_assert_uint_eq (kicks, 1);
+
+  operation = vuc_device_get_region_io_fds_async (device, 0, OUTCOME (second));
+  outcome_process (second, device);
+  outcome_expect_success (second, operation);
+  close_and_finish (device, server);
 }
 
 static void
@@ -436,8 +499,10 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (datamatch_tells_two_ioeventfds_apart),
   HARNESS_CASE (what_has_no_descriptor_is_left_out),
   HARNESS_CASE (port_IO_is_only_for_regions_that_the_caller_calls_so),
+  HARNESS_CASE (port_IO_it_stays_when_connected_again),
   HARNESS_ROWS (having_none_is_no_error_and_is_asked_once, none),
   HARNESS_CASE (an_answer_is_kept),
+  HARNESS_CASE (what_was_asked_without_waiting_is_had_at_once),
   HARNESS_CASE (a_reply_that_did_not_fit_is_asked_for_again),
   HARNESS_CASE (only_regions_that_there_are_can_be_asked_about),
   HARNESS_CASE (a_server_that_does_not_survive_the_question_is_told_apart),

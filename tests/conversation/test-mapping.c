@@ -189,6 +189,34 @@ the_last_reference_unmaps (void)
   close_and_finish (device, server);
 }
 
+static void
+what_the_device_uses_itself_stays_mapped (void)
+{
+  const ScriptRegion region = { .size = 0x2000, .flags = 7,
+                                .fds = SCRIPT_FDS ({ SCRIPT_FD_SEALED_MEMFD, 0x2000 }) };
+  g_autoptr(ScriptServer) server = script_server_new ();
+  VucDevice *device = connect_to_region (server, &region, NULL);
+  VucMapping *mapping = map (device, 0);
+  gconstpointer pointer = vuc_mapping_get_pointer (mapping, 0, 1);
+  g_autofree char *used = NULL;
+  g_autofree char *gone = NULL;
+  guint64 word = 0;
+
+  ck_assert (vuc_device_region_read (device, 0, 8, &word, sizeof word, NULL));
+  ck_assert_uint_eq (word, 8);
+  vuc_mapping_unref (mapping);
+  used = get_protection (pointer);
+  ck_assert_str_eq (used, "rw-s");
+
+  mapping = map (device, 0);
+  ck_assert_ptr_eq (vuc_mapping_get_pointer (mapping, 0, 1), pointer);
+  vuc_mapping_unref (mapping);
+  close_and_finish (device, server);
+  vuc_device_unref (device);
+  gone = get_protection (pointer);
+  ck_assert_str_eq (gone, "none");
+}
+
 typedef struct
 {
   const char *name; /* as /proc/self/maps says it */
@@ -376,6 +404,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (each_area_is_of_its_own_file),
   HARNESS_CASE (a_mapping_outlives_its_device),
   HARNESS_CASE (the_last_reference_unmaps),
+  HARNESS_CASE (what_the_device_uses_itself_stays_mapped),
   HARNESS_ROWS (a_mapping_allows_what_the_regions_flags_allow, protections),
   HARNESS_CASE (a_file_that_can_be_sealed_is_sealed),
   HARNESS_ROWS (what_is_not_safe_to_touch_is_not_mapped, refused),

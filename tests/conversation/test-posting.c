@@ -289,6 +289,106 @@ it_still_holds_when_connected_again (void)
   demo_device_stop (demo);
 }
 
+static void
+a_region_may_go_back_to_the_default (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+
+  script_handshake (server, &script_pci_device);
+  script_expect_command (server, 10, "u64:0x10 u32:0 u32:4 'abcd'");
+  script_reply (server, "u64:0x10 u32:0 u32:4");
+  script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
+
+  device = connect_posting (server);
+  set_posting (device, 0, VUC_POSTING_OFF);
+  write_word (device, 0, 0x10, "abcd");
+  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 0);
+  set_posting (device, 0, VUC_POSTING_DEFAULT);
+  write_word (device, 0, 0x10, "abcd");
+  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
+  close_and_finish (device, server);
+}
+
+static void
+the_default_may_be_not_to (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+
+  script_handshake (server, &script_pci_device);
+  script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
+  script_expect_command (server, 10, "u64:0x10 u32:0 u32:4 'abcd'");
+  script_reply (server, "u64:0x10 u32:0 u32:4");
+
+  device = connect_to (script_server_start (server));
+  set_posting (device, 0, VUC_POSTING_ON);
+  write_word (device, 0, 0x10, "abcd");
+  set_posting (device, 0, VUC_POSTING_DEFAULT);
+  write_word (device, 0, 0x10, "abcd");
+  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
+  close_and_finish (device, server);
+}
+
+static void
+messages_of_posted_writes_are_counted (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  VucAccessCounters counters;
+
+  script_handshake (server, &script_pci_device);
+  script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
+  script_expect (server, POSTED_WRITE (0x14, "'efgh'"));
+
+  device = connect_posting (server);
+  memset (&counters, 0xee, sizeof counters);
+  vuc_device_get_access_counters (device, &counters);
+  ck_assert_uint_eq (counters.posted_messages, 0);
+  write_word (device, 0, 0x10, "abcd");
+  write_word (device, 0, 0x14, "efgh");
+  vuc_device_get_access_counters (device, &counters);
+  ck_assert_uint_eq (counters.parts[VUC_WAY_POSTED], 2);
+  ck_assert_uint_eq (counters.posted_messages, 2);
+  ck_assert_uint_eq (counters.parts[VUC_WAY_MESSAGE], 0);
+  for (guint i = 0; i < G_N_ELEMENTS (counters.reserved); i++)
+    ck_assert_uint_eq (counters.reserved[i], 0);
+  close_and_finish (device, server);
+}
+
+static void
+what_was_posted_to_a_lost_device_is_not_asked_for (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucConfig) config = vuc_config_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GError) lost = NULL;
+  char data[4];
+
+  vuc_config_set_posted_writes (config, TRUE);
+  script_handshake (server, &script_pci_device);
+  script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
+  script_expect_command (server, 9, NULL);
+  script_close (server);
+  script_accept (server);
+  script_handshake (server, &script_pci_device);
+  script_sign_of_life (server);
+
+  device = vuc_device_connect (script_server_listen (server), config, &error);
+  assert_no_error (error);
+  write_word (device, 0, 0x10, "abcd");
+  ck_assert (!vuc_device_region_read (device, 7, 0, data, 4, NULL));
+  ck_assert (!vuc_device_flush (device, &lost));
+  assert_error (lost, VUC_ERROR, VUC_ERROR_DISCONNECTED, "closed the connection");
+  ck_assert (vuc_device_reconnect (device, &error));
+  assert_no_error (error);
+  flush (device);
+  ck_assert_uint_eq (vuc_device_get_generation (device), 2);
+  expect_sign_of_life (device);
+  close_and_finish (device, server);
+}
+
 /* ---- Order ---- */
 
 /* A server with memory in region 0, which can be mapped from 0x1000 on, and a doorbell at 0. */
@@ -461,6 +561,101 @@ one_fence_is_enough (gconstpointer row)
 }
 
 static void
+handing_areas_out_waits_for_nothing (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (VucMapping) mapping = NULL;
+  g_autoptr (GError) error = NULL;
+
+  script_handshake (server, &device_with_memory);
+  script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
+  script_expect_command (server, 10, "u64:0x14 u32:0 u32:4 'efgh'");
+  script_reply (server, "u64:0x14 u32:0 u32:4");
+
+  device = connect_posting (server);
+  write_word (device, 0, 0x10, "abcd");
+  mapping = vuc_device_map_region (device, 0, &error);
+  assert_no_error (error);
+  write_word (device, 0, 0x14, "efgh");
+  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
+  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 1);
+  close_and_finish (device, server);
+}
+
+/* A function that looks at messages, and then writes what is faster. */
+typedef struct
+{
+  VucDevice *device; /* NULL: not yet */
+  guint64 offset;
+  guint n_refused, n_done;
+} Insider;
+
+static void
+write_from_inside (const VucMessageEvent *event, gpointer data)
+{
+  Insider *insider = data;
+  g_autoptr (GError) error = NULL;
+
+  if (insider->device == NULL || event->direction != VUC_MESSAGE_SENT)
+    return;
+  if (strstr (event->text, "DEVICE_GET_INFO") != NULL)
+    {
+      insider->n_refused++;
+      ck_assert (!vuc_device_region_write (insider->device, 0, insider->offset, "ring", 4, &error));
+      assert_error (error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT, "from inside a callback");
+    }
+  else if (strstr (event->text, "REGION_READ") != NULL)
+    {
+      insider->n_done++;
+      vuc_device_region_write (insider->device, 0, insider->offset, "ring", 4, &error);
+      assert_no_error (error);
+    }
+}
+
+/* It cannot wait there.  Where there is nothing to wait for it is done. */
+static void
+inside_a_callback_nothing_faster_is_done_behind_a_posted_write (gconstpointer row)
+{
+  const Faster *what = row;
+  Insider insider = { .offset = what->offset };
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucConfig) config = vuc_config_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (VucMapping) mapping = NULL;
+  g_autoptr (GError) error = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+  char data[4];
+
+  script_handshake (server, &device_with_memory);
+  script_expect_command (server, 6, "?? ?? ?? ?? u32:0 u32:0 u32:0");
+  script_reply_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0, 4, 0, 0, 0, 0, 0, 0), doorbell);
+  script_expect (server, POSTED_WRITE (0x10, "'abcd'"));
+  script_expect_command (server, 4, FENCE);
+  script_reply (server, "u32:16 u32:0 u32:1 u32:0");
+  script_expect_command (server, 9, "u64:0x10 u32:0 u32:4");
+  script_reply (server, "u64:0x10 u32:0 u32:4 'abcd'");
+
+  vuc_config_set_message_func (config, write_from_inside, &insider, NULL);
+  device = connect_with (script_server_start (server), config);
+  mapping = vuc_device_map_region (device, 0, &error);
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  assert_no_error (error);
+  set_posting (device, 0, VUC_POSTING_INSIST);
+  write_word (device, 0, 0x10, "abcd");
+
+  insider.device = device;
+  flush (device);
+  ck_assert_uint_eq (insider.n_refused, 1);
+  ck_assert (!has_arrived (mapping, io_fds[0].fd, what->offset));
+  ck_assert (vuc_device_region_read (device, 0, 0x10, data, 4, NULL));
+  ck_assert_uint_eq (insider.n_done, 1);
+  ck_assert (has_arrived (mapping, io_fds[0].fd, what->offset));
+  close_and_finish (device, server);
+}
+
+static void
 an_asynchronous_store_goes_by_message_behind_others (void)
 {
   g_autoptr (ScriptServer) server = script_server_new ();
@@ -545,9 +740,15 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (configuration_space_and_port_io_are_never_posted_to),
   HARNESS_CASE (what_was_handed_out_is_posted_to_only_on_demand),
   HARNESS_CASE (it_still_holds_when_connected_again),
+  HARNESS_CASE (a_region_may_go_back_to_the_default),
+  HARNESS_CASE (the_default_may_be_not_to),
+  HARNESS_CASE (messages_of_posted_writes_are_counted),
+  HARNESS_CASE (what_was_posted_to_a_lost_device_is_not_asked_for),
   HARNESS_ROWS (nothing_faster_overtakes_a_posted_write, faster),
   HARNESS_ROWS (nothing_faster_overtakes_what_nobody_waits_for, faster),
   HARNESS_ROWS (one_fence_is_enough, faster),
+  HARNESS_CASE (handing_areas_out_waits_for_nothing),
+  HARNESS_ROWS (inside_a_callback_nothing_faster_is_done_behind_a_posted_write, faster),
   HARNESS_CASE (an_asynchronous_store_goes_by_message_behind_others),
   HARNESS_CASE (an_asynchronous_kick_waits_as_well),
   HARNESS_CASE (a_flush_may_be_asynchronous),

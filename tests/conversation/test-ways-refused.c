@@ -343,6 +343,57 @@ an_ioregionfd_that_does_not_answer_meets_the_deadline (void)
   vuc_device_close (device);
 }
 
+/* A read of 4 bytes there, and the end instead of a response. */
+static void
+an_ioregionfd_that_ends_fails_one_access (void)
+{
+  static const ScriptFd fds[] = { { SCRIPT_FD_SOCKET, 0 }, { SCRIPT_FD_END, 0 } };
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (GError) error = NULL;
+  char word[4] = "";
+
+  script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x100, 0x100, 0, 1, 0, 0, 55, 0), fds);
+  script_use_socket (server);
+  script_expect (server, "00 12 00*6 u64:55 u64:4 00*8");
+  script_shutdown_write (server);
+  script_use_connection (server);
+  for (guint i = 0; i < 2; i++)
+    {
+      script_expect_command (server, 9, "u64:0x104 u32:0 u32:4");
+      script_reply (server, "u64:0x104 u32:0 u32:4 'text'");
+    }
+
+  device = connect_to_io_fds (server);
+  ck_assert (!vuc_device_region_read (device, 0, 0x104, word, 4, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "ioregionfd");
+  ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_CONNECTED);
+  for (guint i = 0; i < 2; i++)
+    ck_assert (vuc_device_region_read (device, 0, 0x104, word, 4, NULL));
+  ck_assert_mem_eq (word, "text", 4);
+  ck_assert_uint_eq (count (device, VUC_WAY_IOREGIONFD), 0);
+  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 2);
+  close_and_finish (device, server);
+}
+
+static void
+a_refused_message_counts_as_begun (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucDevice) device = NULL;
+  g_autoptr (GError) error = NULL;
+  char word[4];
+
+  script_handshake (server, &script_pci_device);
+  script_expect_command (server, 9, NULL);
+  script_reply_error (server, 22);
+  device = connect_to (script_server_start (server));
+  ck_assert (!vuc_device_region_read (device, 0, 0, word, 4, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_REMOTE, "REGION_READ");
+  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 1);
+  close_and_finish (device, server);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_ROWS (a_file_is_not_mapped, files),
   HARNESS_CASE (a_file_that_may_shrink_is_mapped_if_the_caller_allows_it),
@@ -354,6 +405,8 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (an_access_that_is_cut_short_fails_of_the_cause),
   HARNESS_CASE (a_full_doorbell_counts_as_rung),
   HARNESS_CASE (an_ioregionfd_that_does_not_answer_meets_the_deadline),
+  HARNESS_CASE (an_ioregionfd_that_ends_fails_one_access),
+  HARNESS_CASE (a_refused_message_counts_as_begun),
   HARNESS_END
 };
 
