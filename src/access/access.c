@@ -238,15 +238,17 @@ must_raise_fence (const VucAccess *access)
   return !access->is_fenced && vuc_session_has_unproven (access->task.session);
 }
 
-/* The next part of an access that has begun goes over the same connection, or not at all. */
+/* The next part of an access that has begun goes over the same connection, or not at all.  Where a
+ * message goes is looked at once more when it is submitted. */
 static gboolean
 check_link (VucAccess *access, GError **error)
 {
-  gint link = vuc_session_get_usable_link (access->task.session);
+  VucTask *task = &access->task;
+  gint link = vuc_session_get_usable_link (task->session);
 
-  if (access->link != 0 && link != access->link)
-    return vuc_session_explain_loss (access->task.session, error);
-  access->link = link;
+  if (task->usable_link != 0 && link != task->usable_link)
+    return vuc_session_explain_loss (task->session, error);
+  task->usable_link = link;
   return TRUE;
 }
 
@@ -265,7 +267,7 @@ access_step (VucTask *task, GError **error)
 
       if (!check_link (access, error))
         return VUC_TASK_ENDS;
-      if (part.way == VUC_WAY_MESSAGE || access->link == 0)
+      if (part.way == VUC_WAY_MESSAGE || task->usable_link == 0)
         {
           if (!post (&access->wish, &part))
             {
@@ -281,7 +283,7 @@ access_step (VucTask *task, GError **error)
           if (!go_by_ioregion (&access->wish, &part, task->deadline, error))
             return VUC_TASK_ENDS;
         }
-      else if (!go_at_once (&access->wish, &part, access->link))
+      else if (!go_at_once (&access->wish, &part, task->usable_link))
         continue;
       advance (access, part.count);
     }
@@ -302,7 +304,6 @@ vuc_access_init (VucAccess *access,
     access->wish.flags |= VUC_ACCESS_NO_IOREGIONFD;
   access->may_wait = may_wait;
   access->is_fenced = FALSE;
-  access->link = 0;
   access->chunk = chunk;
   access->state = VUC_ACCESS_BEGINS;
   vuc_message_init (&access->message);

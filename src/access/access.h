@@ -61,7 +61,6 @@ typedef struct
   gsize chunk;        /* the most data that a message may carry */
   gboolean may_wait;  /* a thread waits for it */
   gboolean is_fenced; /* what was posted before it is executed */
-  gint link;          /* the connection that a part of it used; 0: none did */
   enum
   {
     VUC_ACCESS_BEGINS,

@@ -313,15 +313,23 @@ vuc_session_get_usable_link (VucSession *session)
   return g_atomic_int_get (&session->usable_link);
 }
 
+GError *
+vuc_session_explain_loss_locked (VucSession *session)
+{
+  GError *error = NULL;
+
+  if (session->cause != NULL)
+    return g_error_copy (session->cause);
+  vuc_fail (&error, VUC_ERROR_DISCONNECTED,
+            "the connection was lost meanwhile, and another one made");
+  return error;
+}
+
 gboolean
 vuc_session_explain_loss (VucSession *session, GError **error)
 {
   g_mutex_lock (&session->lock);
-  if (session->cause != NULL)
-    g_propagate_error (error, g_error_copy (session->cause));
-  else
-    vuc_fail (error, VUC_ERROR_DISCONNECTED,
-              "the connection was lost meanwhile, and another one made");
+  g_propagate_error (error, vuc_session_explain_loss_locked (session));
   g_mutex_unlock (&session->lock);
   return FALSE;
 }

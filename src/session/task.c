@@ -312,6 +312,19 @@ vuc_task_run_ready_as_reader_locked (VucSession *session)
     run_first_ready_locked (session);
 }
 
+/* NULL: there is a connection that its calls can go to. */
+static GError *
+explain_refusal_locked (VucSession *session, const VucTask *task)
+{
+  if (!task->connects && session->cause != NULL)
+    return g_error_copy (session->cause);
+  if (!session->up)
+    return g_error_copy (session->down);
+  if (task->usable_link != 0 && task->usable_link != g_atomic_int_get (&session->usable_link))
+    return vuc_session_explain_loss_locked (session);
+  return NULL;
+}
+
 void
 vuc_task_submit (VucTask *task, VucCall *const *calls, gsize n)
 {
@@ -322,18 +335,17 @@ vuc_task_submit (VucTask *task, VucCall *const *calls, gsize n)
   for (gsize i = 0; i < n; i++)
     {
       VucCall *call = calls[i];
-      const GError *error = task->connects ? NULL : session->cause;
+      GError *error = explain_refusal_locked (session, task);
+      gboolean goes = error == NULL;
 
-      if (error == NULL && !session->up)
-        error = session->down;
       call->task = task;
       call->order = ++session->last_order;
       g_queue_push_tail_link (&task->calls, &call->task_link);
-      if (error != NULL)
-        vuc_call_complete_locked (session, call, g_error_copy (error));
-      else
+      if (goes)
         vuc_outbox_add_locked (session, call);
-      if (call->is_unproven && !task->waited && error == NULL)
+      else
+        vuc_call_complete_locked (session, call, error);
+      if (call->is_unproven && !task->waited && goes)
         vuc_posting_note_unproven_locked (session, call->order);
     }
 

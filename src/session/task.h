@@ -42,6 +42,7 @@ struct _VucTask
   guint16 command;    /* what to name when it ends early and has no call to name */
   const char *place;  /* or to where it connects; NULL: to a descriptor */
   gboolean connects;  /* it makes the connection, so it may use one that is not there for others */
+  gint usable_link;   /* the connection that its calls must go to (session.h); 0: any */
   gboolean unlimited; /* it begins however much is under way */
   gpointer owner;     /* whoever made the task may keep something here */
   void (*settle) (VucTask *task, GError **error); /* called once, with no lock held, before the

@@ -2,10 +2,10 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * An answer that is there, and whose caller gets to look at it only when the server that gave it has
+ * An answer that is there, and whose caller looks at it only when the server that gave it has
  * gone, and another one is, or is becoming, the device.  The caller is a thread that sleeps for its
- * answer, while another one reads; here it is held where it wakes up, which a busy machine may do as
- * well.
+ * answer, while another one reads; here it is held where it wakes up, or where it has looked and
+ * goes on, which a busy machine may do as well.
  */
 
 #include <poll.h>
@@ -18,37 +18,81 @@
 #include "harness/script-device.h"
 #include "unit/session-fixture.h"
 
-/* --- Waking up late --- */
+/* --- Being late --- */
+
+typedef enum
+{
+  LATE_AWAKE = 1, /* it does not wake up before the gate is open */
+  LATE_TO_GO_ON   /* it does, and is held where it takes the session's lock next */
+} Lateness;
 
 static struct
 {
   GMutex lock;
   GCond changed;
   gboolean is_asleep; /* the late caller is */
+  gboolean is_held;   /* it is at the gate */
   gboolean is_open;
 } gate;
 
-static GPrivate is_late; /* set on its thread */
+static GPrivate lateness; /* a Lateness, on the late thread, until it sleeps */
+static GPrivate held_at;  /* the lock */
 
 gboolean __real_g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end_time);
 gboolean __wrap_g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end_time);
+void __real_g_mutex_lock (GMutex *mutex);
+void __wrap_g_mutex_lock (GMutex *mutex);
 
+static void
+set_at_gate (gboolean *what)
+{
+  g_mutex_lock (&gate.lock);
+  *what = TRUE;
+  g_cond_broadcast (&gate.changed);
+  g_mutex_unlock (&gate.lock);
+}
+
+static void
+wait_at_gate (const gboolean *what)
+{
+  g_mutex_lock (&gate.lock);
+  while (!*what)
+    g_cond_wait (&gate.changed, &gate.lock);
+  g_mutex_unlock (&gate.lock);
+}
+
+/* Nobody can answer before this lets go of the mutex. */
 gboolean
 __wrap_g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end_time)
 {
-  if (g_private_get (&is_late) == NULL)
+  Lateness late = GPOINTER_TO_INT (g_private_get (&lateness));
+
+  if (late == 0)
     return __real_g_cond_wait_until (cond, mutex, end_time);
 
-  g_private_set (&is_late, NULL);
+  g_private_set (&lateness, NULL);
+  set_at_gate (&gate.is_asleep);
+  if (late == LATE_TO_GO_ON)
+    {
+      g_private_set (&held_at, mutex);
+      return __real_g_cond_wait_until (cond, mutex, end_time);
+    }
   g_mutex_unlock (mutex);
-  g_mutex_lock (&gate.lock);
-  gate.is_asleep = TRUE;
-  g_cond_broadcast (&gate.changed);
-  while (!gate.is_open)
-    g_cond_wait (&gate.changed, &gate.lock);
-  g_mutex_unlock (&gate.lock);
+  wait_at_gate (&gate.is_open);
   g_mutex_lock (mutex);
   return TRUE;
+}
+
+void
+__wrap_g_mutex_lock (GMutex *mutex)
+{
+  if (g_private_get (&held_at) == mutex)
+    {
+      g_private_set (&held_at, NULL);
+      set_at_gate (&gate.is_held);
+      wait_at_gate (&gate.is_open);
+    }
+  __real_g_mutex_lock (mutex);
 }
 
 /* --- The callers --- */
@@ -58,6 +102,7 @@ typedef struct
   ScriptServer *server;
   VucDevice *device;
   gboolean (*ask) (VucDevice *device, GError **error);
+  Lateness lateness; /* 0: it wakes late */
   GThread *thread;
   gboolean ok;
   GError *error;
@@ -76,7 +121,7 @@ ask_and_sleep (gpointer data)
 {
   Late *late = data;
 
-  g_private_set (&is_late, late);
+  g_private_set (&lateness, GINT_TO_POINTER (late->lateness != 0 ? late->lateness : LATE_AWAKE));
   late->ok = late->ask (late->device, &late->error);
   return NULL;
 }
@@ -104,25 +149,24 @@ late_ask (Late *late)
 {
   GThread *reader;
 
-  gate.is_asleep = gate.is_open = FALSE;
+  gate.is_asleep = gate.is_held = gate.is_open = FALSE;
   reader = g_thread_new ("reader", read_until_the_end, late->device);
   wait_for_sleepers (late->device->session, 0);
   late->thread = g_thread_new ("late", ask_and_sleep, late);
-  g_mutex_lock (&gate.lock);
-  while (!gate.is_asleep)
-    g_cond_wait (&gate.changed, &gate.lock);
-  g_mutex_unlock (&gate.lock);
+  wait_at_gate (&gate.is_asleep);
   script_server_give_sign (late->server);
+  if (late->lateness == LATE_TO_GO_ON)
+    {
+      wait_at_gate (&gate.is_held);
+      script_server_give_sign (late->server);
+    }
   ck_assert_msg (g_thread_join (reader) == NULL, "there was no answer for who reads");
 }
 
 static void
 late_look (Late *late)
 {
-  g_mutex_lock (&gate.lock);
-  gate.is_open = TRUE;
-  g_cond_broadcast (&gate.changed);
-  g_mutex_unlock (&gate.lock);
+  set_at_gate (&gate.is_open);
   g_thread_join (late->thread);
 }
 
@@ -450,11 +494,39 @@ an_access_does_not_go_on_with_another_server (gconstpointer data)
   close_and_finish (device, server);
 }
 
+/* It has looked which server there is, and it was the one before. */
+static void
+nor_does_its_next_message_that_was_about_to_go (void)
+{
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucConfig) config = vuc_config_new ();
+  g_autoptr (VucDevice) device = NULL;
+  Late late = { .server = server, .ask = write_ten_bytes, .lateness = LATE_TO_GO_ON };
+
+  vuc_config_set_max_write_size (config, 8);
+  script_handshake (server, &half_device);
+  script_both (server, 10, "u64:0 u32:0 u32:8 '01234567'");
+  script_reply (server, "u64:0 u32:0 u32:8");
+  script_wait_for_sign (server);
+  script_loss (server);
+  script_handshake (server, &half_device);
+  script_sign_of_life (server);
+
+  late.device = device = connect_to_path (script_server_listen (server), config);
+  late_ask (&late);
+  reconnect (device);
+  late_look (&late);
+  late_expect_error (&late, VUC_ERROR_DISCONNECTED, "the connection was lost meanwhile");
+  expect_sign_of_life (device);
+  close_and_finish (device, server);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_ROWS (IO_descriptors_of_the_server_before_are_not_those_of_the_next, answers),
   HARNESS_ROWS (nor_are_they_while_the_next_is_being_connected, answers),
   HARNESS_CASE (while_there_is_no_other_they_are_kept),
   HARNESS_ROWS (an_access_does_not_go_on_with_another_server, parts),
+  HARNESS_CASE (nor_does_its_next_message_that_was_about_to_go),
   HARNESS_END
 };
 
