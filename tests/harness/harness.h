@@ -36,7 +36,7 @@
  *
  *   tests/unit/test-thing "past the end"        those whose name contains this
  *   HARNESS_ONLY="past the end" make check      the same; other programs skip
- *   HARNESS_TIMEOUT=60                          seconds for each case (default 20)
+ *   HARNESS_TIMEOUT=60                          seconds for each case (default 80)
  */
 
 #ifndef HARNESS_H
