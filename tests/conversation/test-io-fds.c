@@ -214,11 +214,11 @@ port_IO_it_stays_when_connected_again (void)
   device = vuc_device_connect (script_server_listen (server), NULL, &error);
   assert_no_error (error);
   vuc_device_set_region_port_io (device, 0, TRUE);
-  ck_assert_uint_eq (get_io_fds (device, 1)->flags, VUC_IO_FD_PIO);
+  ck_assert_uint_eq (get_io_fds (device, 0, 1)->flags, VUC_IO_FD_PIO);
   vuc_device_close (device);
   vuc_device_reconnect (device, &error);
   assert_no_error (error);
-  ck_assert_uint_eq (get_io_fds (device, 1)->flags, VUC_IO_FD_PIO);
+  ck_assert_uint_eq (get_io_fds (device, 0, 1)->flags, VUC_IO_FD_PIO);
   expect_sign_of_life (device);
   close_and_finish (device, server);
 }
@@ -314,7 +314,7 @@ what_was_asked_without_waiting_is_had_at_once (void)
   assert_no_error (error);
   vuc_device_get_access_counters (device, &counters);
   ck_assert_uint_eq (counters.parts[VUC_WAY_IOEVENTFD], 1);
-  ck_assert_int_eq (eventfd_read (get_io_fds (device, 1)->fd, &kicks), 0);
+  ck_assert_int_eq (eventfd_read (get_io_fds (device, 0, 1)->fd, &kicks), 0);
   ck_assert_uint_eq (kicks, 1);
 
   operation = vuc_device_get_region_io_fds_async (device, 0, OUTCOME (second));

@@ -303,10 +303,10 @@ a_region_may_go_back_to_the_default (void)
   device = connect_posting (server);
   set_posting (device, 0, VUC_POSTING_OFF);
   write_word (device, 0, 0x10, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 0);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 0);
   set_posting (device, 0, VUC_POSTING_DEFAULT);
   write_word (device, 0, 0x10, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 1);
   close_and_finish (device, server);
 }
 
@@ -326,7 +326,7 @@ the_default_may_be_not_to (void)
   write_word (device, 0, 0x10, "abcd");
   set_posting (device, 0, VUC_POSTING_DEFAULT);
   write_word (device, 0, 0x10, "abcd");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 1);
   close_and_finish (device, server);
 }
 
@@ -578,8 +578,8 @@ handing_areas_out_waits_for_nothing (void)
   mapping = vuc_device_map_region (device, 0, &error);
   assert_no_error (error);
   write_word (device, 0, 0x14, "efgh");
-  ck_assert_uint_eq (count (device, VUC_WAY_POSTED), 1);
-  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_POSTED), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_MESSAGE), 1);
   close_and_finish (device, server);
 }
 

@@ -161,9 +161,10 @@ a_shadow_in_a_file_of_huge_pages_goes_by_message (void)
   script_io_fds (server, IO_FDS (64, 0, 1) IO_FD_48 (0x20, 4, 0, 2, 0, 1, 8, 0), fds);
   script_expect_command (server, 10, "u64:0x20 u32:0 u32:4 'ring'");
   script_reply (server, "u64:0x20 u32:0 u32:4");
-  device = connect_to_io_fds (server);
-  write_word (device, 0x20, "ring");
-  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 0);
+  device = connect_to (script_server_start (server));
+  get_io_fds (device, 0, 1);
+  write_word (device, 0, 0x20, "ring");
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_SHADOW), 0);
   close_and_finish (device, server);
 }
 
@@ -199,7 +200,7 @@ a_server_that_comes_back_with_a_shadow_of_huge_pages_is_refused (void)
   device = vuc_device_connect (script_server_listen (server), NULL, &error);
   assert_no_error (error);
   ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
-  write_word (device, 0x20, "ring");
+  write_word (device, 0, 0x20, "ring");
   vuc_device_close (device);
   ck_assert (!vuc_device_reconnect (device, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_REJECTED, "region 0: a file of huge pages");
@@ -207,8 +208,8 @@ a_server_that_comes_back_with_a_shadow_of_huge_pages_is_refused (void)
 
   ck_assert (vuc_device_reconnect (device, &error));
   assert_no_error (error);
-  write_word (device, 0x20, "ring");
-  ck_assert_uint_eq (count (device, VUC_WAY_SHADOW), 2);
+  write_word (device, 0, 0x20, "ring");
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_SHADOW), 2);
   close_and_finish (device, server);
 }
 
@@ -364,15 +365,16 @@ an_ioregionfd_that_ends_fails_one_access (void)
       script_reply (server, "u64:0x104 u32:0 u32:4 'text'");
     }
 
-  device = connect_to_io_fds (server);
+  device = connect_to (script_server_start (server));
+  get_io_fds (device, 0, 1);
   ck_assert (!vuc_device_region_read (device, 0, 0x104, word, 4, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "ioregionfd");
   ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_CONNECTED);
   for (guint i = 0; i < 2; i++)
     ck_assert (vuc_device_region_read (device, 0, 0x104, word, 4, NULL));
   ck_assert_mem_eq (word, "text", 4);
-  ck_assert_uint_eq (count (device, VUC_WAY_IOREGIONFD), 0);
-  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 2);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_IOREGIONFD), 0);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_MESSAGE), 2);
   close_and_finish (device, server);
 }
 
@@ -390,7 +392,7 @@ a_refused_message_counts_as_begun (void)
   device = connect_to (script_server_start (server));
   ck_assert (!vuc_device_region_read (device, 0, 0, word, 4, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_REMOTE, "REGION_READ");
-  ck_assert_uint_eq (count (device, VUC_WAY_MESSAGE), 1);
+  ck_assert_uint_eq (count_parts (device, VUC_WAY_MESSAGE), 1);
   close_and_finish (device, server);
 }
 

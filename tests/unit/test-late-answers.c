@@ -137,7 +137,7 @@ script_both (ScriptServer *server, guint16 command, const char *payload)
 }
 
 static void
-script_loss (ScriptServer *server)
+script_next_server (ScriptServer *server)
 {
   script_close (server);
   script_accept (server);
@@ -176,25 +176,6 @@ late_expect_error (Late *late, VucError code, const char *text)
   ck_assert_msg (!late->ok, "what was asked of the server before succeeded");
   assert_error (late->error, VUC_ERROR, code, text);
   g_clear_error (&late->error);
-}
-
-static VucDevice *
-connect_to_path (const char *path, VucConfig *config)
-{
-  g_autoptr (GError) error = NULL;
-  VucDevice *device = vuc_device_connect (path, config, &error);
-
-  assert_no_error (error);
-  return device;
-}
-
-static void
-reconnect (VucDevice *device)
-{
-  g_autoptr (GError) error = NULL;
-
-  vuc_device_reconnect (device, &error);
-  assert_no_error (error);
 }
 
 /* --- IO descriptors --- */
@@ -243,7 +224,7 @@ script_answer (ScriptServer *server, const AnswerRow *row)
     script_send_fds (server, row->reply, row->fds);
   else
     script_send (server, row->reply);
-  script_loss (server);
+  script_next_server (server);
 }
 
 /* The script: a server that is asked, too, and has another doorbell.  Then nobody who still has the
@@ -460,7 +441,7 @@ an_access_does_not_go_on_with_another_server (gconstpointer data)
     script_expect (server, POSTED);
   script_both (server, row->command, row->payload);
   script_reply (server, row->reply);
-  script_loss (server);
+  script_next_server (server);
   script_parts (server, row);
   script_sign_of_life (server);
 
@@ -508,7 +489,7 @@ nor_does_its_next_message_that_was_about_to_go (void)
   script_both (server, 10, "u64:0 u32:0 u32:8 '01234567'");
   script_reply (server, "u64:0 u32:0 u32:8");
   script_wait_for_sign (server);
-  script_loss (server);
+  script_next_server (server);
   script_handshake (server, &half_device);
   script_sign_of_life (server);
 
