@@ -50,14 +50,19 @@ event_log_add (VucDevice *device, VucEvent event, const GError *error, gpointer 
                                .error = error != NULL ? g_error_copy (error) : NULL,
                                .thread = g_thread_self (),
                                .time_us = g_get_monotonic_time () };
+  void (*then) (VucDevice *device, VucEvent event, gpointer user_data);
+  gpointer then_data;
 
   g_mutex_lock (&log->lock);
+  then = log->then;
+  then_data = log->then_data;
   g_array_append_val (log->events, logged);
   g_cond_broadcast (&log->changed);
   g_mutex_unlock (&log->lock);
 
-  if (log->then != NULL)
-    log->then (device, event, log->then_data);
+  /* Who waited for this event may have freed the log. */
+  if (then != NULL)
+    then (device, event, then_data);
 }
 
 guint
