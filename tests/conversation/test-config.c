@@ -165,7 +165,7 @@ max_msg_fds_is_proposed_and_insisted_on (void)
 static void
 a_device_keeps_what_it_was_connected_with (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (100);
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(GError) error = NULL;
   g_autoptr(VucDevice) device = NULL;
@@ -186,7 +186,7 @@ a_device_keeps_what_it_was_connected_with (void)
   assert_no_error (error);
   ck_assert (!vuc_device_region_read (device, 7, 0, data, 4, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "REGION_READ");
-  ck_assert_uint_lt (ms_since (start), 5000);
+  ck_assert_uint_lt (ms_since (start), 30000);
   close_and_finish (device, server);
 }
 

@@ -236,7 +236,7 @@ the_outcome_of_an_older_attempt_does_not_let_unmap (void)
 static void
 a_server_that_falls_silent_after_its_reset_is_given_up (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms () * 5);
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(GError) error = NULL;
   g_autoptr(VucDevice) device = NULL;
@@ -260,7 +260,7 @@ a_server_that_falls_silent_after_its_reset_is_given_up (void)
 static void
 a_server_that_falls_silent_after_its_reset_is_given_up_by_the_loop (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms () * 5);
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(Outcome) outcome = outcome_new ();
   g_autoptr(VucDevice) device = NULL;

@@ -258,7 +258,7 @@ the_late_reply_tells (gconstpointer data)
   if (row->n_left > 0)
     script_dma_unmap (it.server, IOVA, SIZE);
   script_dma_map (it.server, IOVA, SIZE, 3);
-  fixture_connect (&it, 5000, short_deadline_ms (), FALSE);
+  fixture_connect (&it, 5000, patient_deadline_ms (), FALSE);
   dma_map_or_fail (it.device, &it.region);
   expect_no_unmap (&it, VUC_ERROR_TIMED_OUT, "DMA_UNMAP: the server did not reply in time");
   hide_memory (&it);

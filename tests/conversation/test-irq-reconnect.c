@@ -229,7 +229,7 @@ what_is_dropped_between_two_servers_is_not_armed_again (void)
 static void
 what_nobody_knew_is_known_again (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms () * 5);
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_auto(Eventfds) eventfds = { 0 };
   const int *fds = eventfds_make (&eventfds, 3);
   g_autoptr(ScriptServer) server = script_server_new ();

@@ -140,7 +140,7 @@ what_was_refused_is_as_it_was (void)
 static void
 what_is_not_answered_in_time_is_unknown_until_it_is_changed (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_auto(Eventfds) eventfds = { 0 };
   const int *fds = eventfds_make (&eventfds, 9);
   g_autoptr(ScriptServer) server = script_server_new ();

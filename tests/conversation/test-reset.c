@@ -95,15 +95,14 @@ a_device_that_cannot_be_reset_is_not_asked (void)
 static void
 a_reset_may_take_longer_than_anything_else (void)
 {
-  const guint short_ms = short_deadline_ms ();
-  g_autoptr(VucConfig) config = config_with_timeout (short_ms);
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(VucDevice) device = NULL;
   g_autoptr(GError) error = NULL;
 
   script_handshake (server, &script_pci_device);
   script_expect_command (server, RESET, "");
-  script_delay_ms (server, short_ms + short_ms / 2);
+  script_delay_ms (server, 3 * patient_deadline_ms () / 2);
   script_reply (server, "");
   device = connect_with (script_server_start (server), config);
 

@@ -329,7 +329,7 @@ an_ioregionfd_that_does_not_answer_meets_the_deadline (void)
 {
   static const ScriptFd fds[] = { { SCRIPT_FD_SOCKET, 0 }, { SCRIPT_FD_END, 0 } };
   g_autoptr (ScriptServer) server = script_server_new ();
-  g_autoptr (VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr (VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr (VucDevice) device = NULL;
   g_autoptr (GError) error = NULL;
   char word[4];

@@ -88,7 +88,7 @@ an_answer_to_a_set_fails (gconstpointer data)
 static void
 a_reply_may_come_too_late (void)
 {
-  g_autoptr(VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_auto(Eventfds) eventfds = { 0 };
   const int *fds = eventfds_make (&eventfds, 1);
   g_autoptr(ScriptServer) server = script_server_new ();

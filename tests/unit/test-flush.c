@@ -165,7 +165,7 @@ static void
 a_server_that_is_silent_does_not_hold_it (void)
 {
   g_autoptr (ScriptServer) server = script_server_new ();
-  g_autoptr (VucConfig) config = config_with_timeout (short_deadline_ms ());
+  g_autoptr (VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr (VucDevice) device = NULL;
   g_autoptr (GError) error = NULL;
 
