@@ -260,3 +260,18 @@ wait_for_sleepers (VucSession *session, guint n)
       g_thread_yield ();
     }
 }
+
+void
+wait_until_answered (VucSession *session)
+{
+  gboolean is_answered = FALSE;
+
+  while (!is_answered)
+    {
+      g_mutex_lock (&session->lock);
+      is_answered = session->twin->n_served == 1 && !vuc_serving_has_answer (session->twin)
+                    && session->twin->serving == VUC_SERVING_NOTHING;
+      g_mutex_unlock (&session->lock);
+      g_thread_yield ();
+    }
+}

@@ -97,4 +97,7 @@ void query_clear (Query *query);
  * that polls. */
 void wait_for_sleepers (VucSession *session, guint n);
 
+/* Waits until the first command that came on the twin socket was answered. */
+void wait_until_answered (VucSession *session);
+
 #endif /* TEST_SESSION_FIXTURE_H */

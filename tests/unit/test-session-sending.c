@@ -19,7 +19,7 @@
 #include "unit/session-fixture.h"
 
 #define SHORT 50
-#define FAR 2000
+#define FAR 10000
 
 #define N_WRITES 150
 #define WRITE_SIZE 8000  /* so that they do not all fit into a socket */

@@ -272,14 +272,17 @@ wait_for_the_end (PeerEnd *end, gconstpointer data G_GNUC_UNUSED)
 static void
 an_answer_that_is_never_read_is_released_when_the_session_goes (void)
 {
-  g_autoptr (GError) error = NULL;
   Peer peer;
   Memory *memory;
   VucSession *session;
 
   peer_start (&peer, wait_for_the_end, NULL);
   session = open_served (peer.socket, -1, &memory);
-  ck_assert (!reset (session, 50, &error));
+  /* A deadline that has passed: the command is sent, and nobody waits. */
+  ck_assert (!reset (session, -1, NULL));
+  ck_assert_int_ge (vuc_session_get_fd (session, NULL), 0);
+  while (!session->lane.blocked)
+    vuc_session_process (session);
   ck_assert_uint_eq (memory->n_released, 0);
   close_served (session, memory, 1);
   peer_tell (&peer, 0);
@@ -293,19 +296,24 @@ a_command_on_the_twin_is_answered_on_the_twin (void)
 {
   g_autoptr (ScriptServer) server = script_server_new ();
   g_autoptr (ScriptServer) twin = script_server_new ();
+  Reset it = { .timeout_ms = LONG };
+  GThread *thread;
   Memory *memory;
-  VucSession *session;
   int socket;
 
   script_send (twin, "u16:7 u16:11 u32:32 u32:0 u32:0 | u64:2 u64:4");
   script_expect (twin, "u16:7 u16:11 u32:36 u32:1 u32:0 | u64:2 u64:4 | 0e 15 1c 23");
   script_expect_command (server, 13, "");
-  script_delay_ms (server, 100);
+  script_wait_for_sign (server);
   script_reply (server, "");
   socket = script_server_start (server);
-  session = open_served (socket, script_server_start (twin), &memory);
-  reset_or_fail (session);
-  close_served (session, memory, 1);
+  it.session = open_served (socket, script_server_start (twin), &memory);
+  thread = g_thread_new ("reset", reset_on_a_thread, &it);
+  wait_until_answered (it.session);
+  script_server_give_sign (server);
+  g_thread_join (thread);
+  assert_no_error (it.error);
+  close_served (it.session, memory, 1);
   script_server_finish (server);
   script_server_finish (twin);
 }
@@ -351,6 +359,7 @@ a_command_that_timed_out_keeps_the_place_of_a_serial_session (void)
   VucSession *session;
 
   script_expect_command (server, 13, "");
+  script_wait_for_sign (server);
   script_expect_silence (server, 100);
   script_reply (server, "");
   script_expect_command (server, 13, "");
@@ -359,6 +368,7 @@ a_command_that_timed_out_keeps_the_place_of_a_serial_session (void)
   vuc_session_set_serial (session, TRUE);
   ck_assert (!reset (session, 20, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_TIMED_OUT, "did not reply in time");
+  script_server_give_sign (server);
   reset_or_fail (session);
   vuc_session_free (session);
   script_server_finish (server);

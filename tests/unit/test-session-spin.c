@@ -328,21 +328,6 @@ a_reader_that_polls_can_be_cancelled (void)
 
 /* --- The twin socket --- */
 
-static void
-wait_until_answered (VucSession *session)
-{
-  gboolean is_answered = FALSE;
-
-  while (!is_answered)
-    {
-      g_mutex_lock (&session->lock);
-      is_answered = session->twin->n_served == 1 && !vuc_serving_has_answer (session->twin)
-                    && session->twin->serving == VUC_SERVING_NOTHING;
-      g_mutex_unlock (&session->lock);
-      g_thread_yield ();
-    }
-}
-
 /* The reply comes only when the answer is out. */
 static void
 a_command_on_the_twin_is_answered_while_the_reader_polls (void)

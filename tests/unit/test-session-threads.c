@@ -172,6 +172,21 @@ answer_all_but_the_first (PeerEnd *end, gconstpointer data G_GNUC_UNUSED)
   peer_receive_rest (end);
 }
 
+/* Until somebody reads, or has given up already: then there is no role to hand on, which is as good. */
+static void
+wait_for_reader (VucSession *session)
+{
+  gboolean there = FALSE;
+
+  while (!there)
+    {
+      g_mutex_lock (&session->lock);
+      there = session->polling || session->receiving || session->pending.n_abandoned > 0;
+      g_mutex_unlock (&session->lock);
+      g_thread_yield ();
+    }
+}
+
 /* If it were not, the others would sleep until their own deadline, LONG. */
 static void
 a_reader_whose_deadline_has_passed_hands_the_role_on (void)
@@ -185,7 +200,7 @@ a_reader_whose_deadline_has_passed_hands_the_role_on (void)
   session = session_open (peer.socket);
 
   resetter_start (&reader, session, 100);
-  wait_for_sleepers (session, 0);
+  wait_for_reader (session);
   for (guint i = 0; i < N_THREADS; i++)
     resetter_start (&others[i], session, LONG);
   g_thread_join (reader.thread);
@@ -417,22 +432,18 @@ a_session_may_be_ended_under_load (void)
 
 /* --- A slow trace --- */
 
-typedef struct
-{
-  gint64 until;
-  gint n_received;
-} SlowTrace;
+/* The deadline of the second waiter: the time that its reply has to come in. */
+#define SLEEPER_MS 1000
 
-/* The second reply is held back until after its waiter's deadline. */
+/* The second reply is held back until after its waiter's deadline, which began before it came. */
 static void
 look_slowly (gboolean sent, const guint8 *bytes G_GNUC_UNUSED, gsize size G_GNUC_UNUSED,
              guint n_fds G_GNUC_UNUSED, gpointer user_data)
 {
-  SlowTrace *trace = user_data;
+  guint *n_received = user_data;
 
-  if (!sent && ++trace->n_received == 1)
-    while (g_get_monotonic_time () < trace->until)
-      g_usleep (1000);
+  if (!sent && ++*n_received == 1)
+    g_usleep ((SLEEPER_MS + 50) * 1000);
 }
 
 static void
@@ -450,16 +461,16 @@ answer_the_second_first (PeerEnd *end, gconstpointer data G_GNUC_UNUSED)
 static void
 a_slow_trace_does_not_end_the_session (void)
 {
-  SlowTrace trace = { .until = in_ms (150) };
+  guint n_received = 0;
   Resetter reader, sleeper;
   VucSession *session;
   Peer peer;
 
   peer_start (&peer, answer_the_second_first, NULL);
-  session = session_open_with_trace (peer.socket, look_slowly, &trace);
+  session = session_open_with_trace (peer.socket, look_slowly, &n_received);
   resetter_start (&reader, session, LONG);
   wait_for_sleepers (session, 0);
-  resetter_start (&sleeper, session, 100);
+  resetter_start (&sleeper, session, SLEEPER_MS);
 
   g_thread_join (reader.thread);
   g_thread_join (sleeper.thread);
