@@ -11,8 +11,6 @@
 #include "conversation/outcome.h"
 #include "harness/harness.h"
 
-#define PATIENCE_MS 30000
-
 static void
 clear_event (gpointer data)
 {

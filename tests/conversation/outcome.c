@@ -13,8 +13,7 @@
 #include "conversation/connect.h"
 #include "harness/harness.h"
 
-#define PATIENCE_MS 30000 /* below the harness's own: this one can say what was waited for */
-#define MANY        1000  /* calls in a row that all find something to do */
+#define MANY 1000 /* calls in a row that all find something to do */
 
 Outcome *
 outcome_new (void)

@@ -26,6 +26,10 @@
 
 G_BEGIN_DECLS
 
+/* For what has to come, on a machine that is busy, too; below the harness's own, so that who waits
+ * can say what for. */
+#define PATIENCE_MS 30000
+
 typedef struct
 {
   GMutex lock;

@@ -474,7 +474,7 @@ thousands_may_be_under_way (void)
   ck_assert_uint_eq (n_good, 0);
   while (n_good < N)
     {
-      ck_assert (wait_for_work (device, 5000));
+      ck_assert (wait_for_work (device, PATIENCE_MS));
       vuc_device_process (device);
     }
   for (guint i = 0; i < N; i++)

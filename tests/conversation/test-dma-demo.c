@@ -461,7 +461,7 @@ static void
 all_the_windows_that_there_are_can_be_used (void)
 {
   g_autoptr (DemoDevice) demo = demo_device_new ();
-  g_autoptr (VucConfig) config = config_with_timeout (20000);
+  g_autoptr (VucConfig) config = config_with_timeout (60000);
   g_autofree VucDmaRegion *regions = g_new0 (VucDmaRegion, N_MAPS);
   g_autoptr (GError) error = NULL;
   g_autoptr (VucDevice) device = NULL;

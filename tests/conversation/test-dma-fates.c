@@ -139,7 +139,7 @@ process_until_mapped (VucDevice *device, const guint *n_mappings, guint n)
 {
   while (*n_mappings < n)
     {
-      ck_assert (wait_for_work (device, 5000));
+      ck_assert (wait_for_work (device, PATIENCE_MS));
       vuc_device_process (device);
     }
 }
@@ -216,7 +216,7 @@ the_outcome_of_an_older_attempt_does_not_let_unmap (void)
   process_until_mapped (device, &n_mappings, 2);
   while (vuc_device_get_state (device) != VUC_DEVICE_LOST)
     {
-      ck_assert (wait_for_work (device, 5000));
+      ck_assert (wait_for_work (device, PATIENCE_MS));
       vuc_device_process (device);
     }
   second = vuc_device_reconnect_async (device, OUTCOME (outcome));

@@ -74,7 +74,7 @@ process_calls (VucDevice *device, Log *log, gint n)
 {
   while (g_atomic_int_get (&log->n_calls) < n)
     {
-      if (!wait_for_work (device, 10000))
+      if (!wait_for_work (device, PATIENCE_MS))
         harness_fail ("%d interrupts came, expected %d", log->n_calls, n);
       vuc_device_process (device);
     }

@@ -165,7 +165,7 @@ it_is_called_by_an_automatic_reconnect_as_well (void)
   device = connect_with (fd, config);
   while (opener.n_calls < 3)
     {
-      ck_assert (wait_for_work (device, 5000));
+      ck_assert (wait_for_work (device, PATIENCE_MS));
       vuc_device_process (device);
     }
   event_log_expect_only (events, 1);

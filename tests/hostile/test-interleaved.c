@@ -194,7 +194,7 @@ a_server_command_may_come_before_every_reply_and_in_any_two_pieces (gconstpointe
 static void
 wait_for_bytes (int fd, int n)
 {
-  const gint64 end = g_get_monotonic_time () + 5 * G_USEC_PER_SEC;
+  const gint64 end = g_get_monotonic_time () + PATIENCE_MS * 1000;
   int waiting = 0;
 
   while (ioctl (fd, SIOCINQ, &waiting) == 0 && waiting < n)

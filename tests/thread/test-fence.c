@@ -373,7 +373,7 @@ memory_can_go_as_soon_as_it_is_unmapped (gconstpointer data)
 {
   const Row *row = data;
   const char *seconds = g_getenv ("THREAD_SECONDS");
-  g_autoptr (VucConfig) config = config_with_timeout (10000);
+  g_autoptr (VucConfig) config = config_with_timeout (PATIENCE_MS);
   g_autoptr (GError) error = NULL;
   g_autoptr (VucDevice) device = NULL;
   LoopThread *loop;
