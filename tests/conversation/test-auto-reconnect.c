@@ -141,7 +141,7 @@ it_waits_longer_each_time_up_to_a_limit (void)
   event_log_expect (events, 1, VUC_EVENT_RECONNECTED, 0, NULL);
   took_us = event_log_get_time (events, 1) - event_log_get_time (events, 0);
   ck_assert_int_ge (took_us, (20 + 40 + 50 + 50 + 50 - 20) * 1000); /* the first may be earlier */
-  ck_assert_int_lt (took_us, 5000 * 1000);
+  ck_assert_int_lt (took_us, 20000 * 1000);
   ck_assert_uint_eq (vuc_device_get_generation (device), 2);
   expect_sign_of_life (device);
   close_and_finish (device, server);

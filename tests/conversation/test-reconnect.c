@@ -154,10 +154,10 @@ what_was_under_way_is_forgotten (void)
 static void
 calls_fail_at_once_with_the_first_cause_while_it_is_lost (void)
 {
-  const gint64 start = g_get_monotonic_time ();
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(GError) first = NULL;
   g_autoptr(VucDevice) device = NULL;
+  gint64 start;
   char data[4];
 
   script_handshake (server, &script_pci_device);
@@ -166,6 +166,7 @@ calls_fail_at_once_with_the_first_cause_while_it_is_lost (void)
   device = connect_to_path (script_server_listen (server), NULL);
   ck_assert (!vuc_device_region_read (device, 7, 0, data, sizeof data, &first));
   script_server_finish (server);
+  start = g_get_monotonic_time ();
   expect_no_reconnect (device, VUC_ERROR_CONNECT, "");
   for (guint i = 0; i < 100; i++)
     {
@@ -385,10 +386,10 @@ an_attempt_that_fails_can_be_repeated (void)
 static void
 an_attempt_has_a_deadline (void)
 {
-  const gint64 start = g_get_monotonic_time ();
   g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(VucDevice) device = NULL;
+  gint64 start;
 
   script_handshake (server, &script_pci_device);
   script_loss (server);
@@ -396,6 +397,7 @@ an_attempt_has_a_deadline (void)
   script_expect_eof (server);
   device = connect_to_path (script_server_listen (server), config);
   expect_lost (device, "");
+  start = g_get_monotonic_time ();
   expect_no_reconnect (device, VUC_ERROR_TIMED_OUT, "VERSION");
   ck_assert_uint_lt (ms_since (start), 4000);
   script_server_finish (server);
