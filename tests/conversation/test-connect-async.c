@@ -242,7 +242,8 @@ static void
 a_connection_that_fails_is_told_and_leaves_a_lost_device (gconstpointer data)
 {
   const FailureRow *row = data;
-  g_autoptr(VucConfig) config = config_with_timeout (patient_deadline_ms ());
+  const guint ms = row->code == VUC_ERROR_TIMED_OUT ? patient_deadline_ms () : PATIENCE_MS;
+  g_autoptr(VucConfig) config = config_with_timeout (ms);
   g_autoptr(ScriptServer) server = script_server_new ();
   g_autoptr(EventLog) events = event_log_new ();
   g_autoptr(Outcome) outcome = outcome_new ();

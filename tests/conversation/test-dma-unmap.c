@@ -119,7 +119,7 @@ a_mapping_that_is_refused_leaves_nothing (void)
   script_dma_read (it.server, NO_DATA);
   script_dma_map (it.server, IOVA, SIZE, 3);
   script_dma_read (it.server, DATA);
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   expect_no_map (&it, VUC_ERROR_REMOTE, "the server refused DMA_MAP");
   expect_count (&it, 0);
   expect_sign_of_life (it.device);
@@ -144,7 +144,7 @@ an_unmapping_that_is_refused_can_be_repeated (void)
   script_reply_error (it.server, EBUSY);
   script_dma_unmap (it.server, IOVA, SIZE);
   script_dma_map (it.server, IOVA, SIZE, 3);
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   dma_map_or_fail (it.device, &it.region);
   expect_no_unmap (&it, VUC_ERROR_REMOTE, "the server refused DMA_UNMAP");
   hide_memory (&it);
@@ -171,7 +171,7 @@ unmap_all_goes_on_after_an_error (void)
   script_expect_dma_unmap (it.server, IOVA + SIZE, SIZE);
   script_reply_error (it.server, EBUSY);
   script_dma_unmap (it.server, IOVA, SIZE);
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   other = it.region;
   other.iova += SIZE;
   dma_map_or_fail (it.device, &it.region);
@@ -194,7 +194,7 @@ unmap_all_says_if_something_is_being_mapped_just_now (void)
   script_expect_dma_map (it.server, IOVA, SIZE, 3);
   script_wait_for_sign (it.server);
   script_reply (it.server, "");
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   operation = vuc_device_dma_map_async (it.device, &it.region, OUTCOME (outcome));
   ck_assert (!vuc_device_dma_unmap_all (it.device, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT, "being mapped just now");
@@ -219,7 +219,7 @@ memory_is_served_until_the_reply (void)
   script_expect (it.server, DATA);
   script_reply (it.server, "");
   script_dma_read (it.server, NO_DATA);
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   dma_map_or_fail (it.device, &it.region);
   dma_unmap_or_fail (it.device, &it.region);
   hide_memory (&it);
@@ -258,7 +258,7 @@ the_late_reply_tells (gconstpointer data)
   if (row->n_left > 0)
     script_dma_unmap (it.server, IOVA, SIZE);
   script_dma_map (it.server, IOVA, SIZE, 3);
-  fixture_connect (&it, 5000, patient_deadline_ms (), FALSE);
+  fixture_connect (&it, PATIENCE_MS, patient_deadline_ms (), FALSE);
   dma_map_or_fail (it.device, &it.region);
   expect_no_unmap (&it, VUC_ERROR_TIMED_OUT, "DMA_UNMAP: the server did not reply in time");
   hide_memory (&it);
@@ -286,7 +286,7 @@ an_unmapping_that_was_not_answered_can_be_repeated (void)
   script_reply_to (it.server, 0, "");
   script_reply_to (it.server, 1, "");
   script_sign_of_life (it.server);
-  fixture_connect (&it, 5000, patient_deadline_ms (), TRUE);
+  fixture_connect (&it, PATIENCE_MS, patient_deadline_ms (), TRUE);
   dma_map_or_fail (it.device, &it.region);
   expect_no_unmap (&it, VUC_ERROR_TIMED_OUT, "did not reply in time");
   dma_unmap_or_fail (it.device, &it.region);
@@ -340,7 +340,7 @@ what_is_cancelled_is_fenced (void)
   script_reply (it.server, "");
   script_sign_of_life (it.server);
   it.counts = TRUE;
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   n_before = it.n_sent;
   operation = vuc_device_dma_map_async (it.device, &it.region, OUTCOME (map));
   ck_assert (vuc_device_cancel (it.device, operation));
@@ -399,7 +399,7 @@ an_unmapping_that_was_never_sent_frees_nothing (void)
   script_wait_for_sign (it.server);
   script_reply (it.server, "");
   script_dma_unmap (it.server, IOVA, SIZE);
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   dma_map_or_fail (it.device, &it.region);
   operations[0] = vuc_device_reset_async (it.device, OUTCOME (reset));
   operations[1] = vuc_device_dma_unmap_async (it.device, IOVA, SIZE, OUTCOME (unmap));
@@ -430,7 +430,7 @@ of_a_lost_device_memory_is_simply_forgotten (void)
   script_dma_map (it.server, IOVA + SIZE, SIZE, 3);
   script_expect_command (it.server, 9, NULL);
   script_close (it.server);
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   other = it.region;
   other.iova += SIZE;
   dma_map_or_fail (it.device, &it.region);
@@ -455,7 +455,7 @@ an_unmapping_that_is_under_way_when_the_device_is_lost_succeeds (void)
   script_dma_map (it.server, IOVA, SIZE, 3);
   script_expect_dma_unmap (it.server, IOVA, SIZE);
   script_close (it.server);
-  fixture_connect (&it, 5000, 0, FALSE);
+  fixture_connect (&it, PATIENCE_MS, 0, FALSE);
   dma_map_or_fail (it.device, &it.region);
   dma_unmap_or_fail (it.device, &it.region);
   expect_count (&it, 0);
@@ -473,7 +473,7 @@ what_was_fenced_is_free_when_the_device_is_lost (void)
   script_expect_dma_unmap (it.server, IOVA, SIZE);
   script_wait_for_sign (it.server);
   script_close (it.server);
-  fixture_connect (&it, 5000, short_deadline_ms (), TRUE);
+  fixture_connect (&it, PATIENCE_MS, short_deadline_ms (), TRUE);
   dma_map_or_fail (it.device, &it.region);
   expect_no_unmap (&it, VUC_ERROR_TIMED_OUT, "did not reply in time");
   expect_count (&it, 1);
