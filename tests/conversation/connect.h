@@ -40,6 +40,11 @@ void connect_and_expect (int fd, VucConfig *config, VucError code, const char *t
  * under valgrind, with sanitizers. */
 guint short_deadline_ms (void);
 guint patient_deadline_ms (void); /* on a machine that is busy, too */
+
+/* Long after those deadlines, and before the 5 s that are the default; or, where too many others run
+ * to tell them apart, for ever. */
+guint late_ms (void);
+
 gboolean runs_under_valgrind (void);
 
 /* A configuration with everything else at its default. */

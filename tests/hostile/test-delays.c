@@ -14,8 +14,6 @@
 #include "harness/harness.h"
 #include "harness/script-device.h"
 
-#define LATE_MS 4500 /* far from the deadline, for machines that are busy */
-
 /* As impatiently as it can be: the same deadline is that of connecting, and of what succeeds. */
 static VucDevice *
 connect_impatiently (ScriptServer *server)
@@ -35,7 +33,7 @@ expect_failure_in_time (VucDevice *device, VucError code, const char *text)
 
   ck_assert (!vuc_device_region_read (device, 7, 0, data, sizeof data, &error));
   assert_error (error, VUC_ERROR, code, text);
-  ck_assert_uint_lt (ms_since (start), LATE_MS);
+  ck_assert_uint_lt (ms_since (start), late_ms ());
 }
 
 /* ---- Late ---- */
@@ -289,7 +287,7 @@ a_server_that_does_not_read_is_not_waited_for (void)
   ck_assert (!vuc_device_region_write (device, 0, 0, data, 1 << 20, &error));
   assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL,
                 "REGION_WRITE command: the server did not read it in time");
-  ck_assert_uint_lt (ms_since (start), LATE_MS);
+  ck_assert_uint_lt (ms_since (start), late_ms ());
   close_and_finish (device, server);
 }
 
