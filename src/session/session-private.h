@@ -293,9 +293,11 @@ gboolean vuc_task_deliver_not_locked (VucTask *task);
 
 /* The connection is dead of this cause, which is taken; every call completes with it. */
 void vuc_session_die_locked (VucSession *session, GError *cause);
-GError *vuc_session_explain_loss_locked (VucSession *session);
 void vuc_session_die_of_protocol_locked (VucSession *session, const char *format, ...)
   G_GNUC_PRINTF (2, 3);
+
+/* A copy of why what began on a connection cannot go on: its cause, or that there is another one. */
+GError *vuc_session_explain_loss_locked (VucSession *session);
 
 /* --- inbox.c: by the holder of the reader role --- */
 
