@@ -80,13 +80,13 @@ go_at_once (const VucAccessWish *wish, const VucPart *part, gint link)
 }
 
 static gboolean
-post (const VucAccessWish *wish, const VucPart *part)
+post (const VucAccessWish *wish, const VucPart *part, gint link)
 {
   VucRegionAccess access = { wish->offset, wish->region, (guint32) part->count };
 
   if (!wish->posts || !wish->writes || (wish->flags & VUC_ACCESS_NO_POSTED) != 0
       || part->count > VUC_LIMIT_POSTED_SIZE
-      || !vuc_posted_write (wish->traffic->posted, &access, wish->data))
+      || !vuc_posted_write (wish->traffic->posted, link, &access, wish->data))
     return FALSE;
   count_part (wish, VUC_WAY_POSTED);
   return TRUE;
@@ -137,14 +137,15 @@ VucAccessResult
 vuc_access_try (const VucAccessWish *wish, gint64 timeout_us, GError **error)
 {
   VucSession *session = wish->traffic->session;
+  gint link = vuc_session_get_usable_link (session);
   VucPart part;
 
-  if (wish->count == 0 || vuc_session_get_usable_link (session) == 0)
+  if (wish->count == 0 || link == 0)
     return VUC_ACCESS_NOT_BEGUN;
   part = find_part (wish);
   if (part.count < wish->count)
     return VUC_ACCESS_NOT_BEGUN;
-  if (part.way == VUC_WAY_MESSAGE && post (wish, &part))
+  if (part.way == VUC_WAY_MESSAGE && post (wish, &part, link))
     return VUC_ACCESS_DONE;
   if (part.way != VUC_WAY_IOREGIONFD || vuc_session_has_unproven (session))
     return VUC_ACCESS_NOT_BEGUN;
@@ -239,7 +240,7 @@ must_raise_fence (const VucAccess *access)
 }
 
 /* The next part of an access that has begun goes over the same connection, or not at all.  Where a
- * message goes is looked at once more when it is submitted. */
+ * message goes is looked at once more when it is submitted, or posted. */
 static gboolean
 check_link (VucAccess *access, GError **error)
 {
@@ -269,7 +270,7 @@ access_step (VucTask *task, GError **error)
         return VUC_TASK_ENDS;
       if (part.way == VUC_WAY_MESSAGE || task->usable_link == 0)
         {
-          if (!post (&access->wish, &part))
+          if (!post (&access->wish, &part, task->usable_link))
             {
               submit_message (access, &part);
               return VUC_TASK_GOES_ON;

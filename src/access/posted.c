@@ -193,13 +193,16 @@ vuc_posted_set_multiple (VucPosted *posted, gboolean multiple)
 }
 
 gboolean
-vuc_posted_write (VucPosted *posted, const VucRegionAccess *access, gconstpointer data)
+vuc_posted_write (VucPosted *posted,
+                  gint link,
+                  const VucRegionAccess *access,
+                  gconstpointer data)
 {
   Request request = { access, data };
 
   g_return_val_if_fail (access->count >= 1 && access->count <= VUC_REGION_WRITE_MULTI_DATA, FALSE);
 
-  return vuc_session_post (posted->session, &request);
+  return vuc_session_post (posted->session, link, &request);
 }
 
 guint64

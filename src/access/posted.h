@@ -30,16 +30,20 @@ void vuc_posted_free (VucPosted *posted);
 void vuc_posted_set_multiple (VucPosted *posted, gboolean multiple);
 
 /*
- * access: checked; its count is 1 to 8.  The data is copied.
+ * link: the connection that it must go over (vuc_session_get_usable_link()); 0: any.  access: checked;
+ * its count is 1 to 8.  The data is copied.
  *
  * TRUE: it was sent, or it is queued and will be sent without any further call.  FALSE: it cannot be
  * posted now, so send one that is acknowledged instead, at once: it keeps the order.  That is so
- * while not connected, in serial mode, inside a callback, while too much is queued, and where the
+ * while not connected, or connected to another server, in serial mode, inside a callback, while too much is queued, and where the
  * socket takes no more and nobody would send it later.
  *
  * The device has executed it when vuc_session_has_unproven() is FALSE, or a fence was passed.
  */
-gboolean vuc_posted_write (VucPosted *posted, const VucRegionAccess *access, gconstpointer data);
+gboolean vuc_posted_write (VucPosted *posted,
+                           gint link,
+                           const VucRegionAccess *access,
+                           gconstpointer data);
 
 /* How many messages were sent, since it was made. */
 guint64 vuc_posted_get_n_messages (VucPosted *posted);

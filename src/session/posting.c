@@ -200,7 +200,7 @@ post_locked (VucSession *session, gconstpointer request)
 }
 
 gboolean
-vuc_session_post (VucSession *session, gconstpointer request)
+vuc_session_post (VucSession *session, gint link, gconstpointer request)
 {
   gboolean taken;
 
@@ -208,7 +208,9 @@ vuc_session_post (VucSession *session, gconstpointer request)
     return FALSE;
 
   g_mutex_lock (&session->lock);
-  taken = may_post_locked (session) && post_locked (session, request);
+  taken = may_post_locked (session)
+          && (link == 0 || link == g_atomic_int_get (&session->usable_link))
+          && post_locked (session, request);
   g_mutex_unlock (&session->lock);
   return taken;
 }

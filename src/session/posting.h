@@ -38,11 +38,13 @@ typedef struct
 void vuc_session_set_poster (VucSession *session, const VucPoster *poster, gpointer poster_data);
 
 /*
+ * link: the connection that it must go over (vuc_session_get_usable_link()); 0: any.
+ *
  * TRUE: the request was sent, or it is queued and somebody will send it without any further call
  * (claim 8 in session.c); should the connection end before, it is lost.  FALSE: it cannot be posted
  * now, because it must not be, or nobody would send it.
  */
-gboolean vuc_session_post (VucSession *session, gconstpointer request);
+gboolean vuc_session_post (VucSession *session, gint link, gconstpointer request);
 
 /* How many messages were posted, and wholly sent, on all connections. */
 guint64 vuc_session_get_n_posted (VucSession *session);

@@ -75,7 +75,7 @@ post (Posting *posting, guint32 number)
 {
   VucRegionAccess access = { .offset = 8, .region = 0, .count = sizeof number };
 
-  return vuc_posted_write (posting->posted, &access, &number);
+  return vuc_posted_write (posting->posted, 0, &access, &number);
 }
 
 guint32

@@ -27,7 +27,7 @@ post (VucDevice *device)
 {
   const VucRegionAccess access = { .offset = 8, .region = 0, .count = 1 };
 
-  ck_assert (vuc_posted_write (device->traffic.posted, &access, "\xff"));
+  ck_assert (vuc_posted_write (device->traffic.posted, 0, &access, "\xff"));
 }
 
 static void

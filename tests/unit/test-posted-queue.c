@@ -144,8 +144,8 @@ the_message_of_many_has_the_bytes_of_each (void)
 
   posting_open (&posting, POSTING_LOOP | POSTING_MULTIPLE);
   n = post_until_full (&posting, 0);
-  ck_assert (vuc_posted_write (posting.posted, &one, "\xff"));
-  ck_assert (vuc_posted_write (posting.posted, &eight, "\x01\x02\x03\x04\x05\x06\x07\x08"));
+  ck_assert (vuc_posted_write (posting.posted, 0, &one, "\xff"));
+  ck_assert (vuc_posted_write (posting.posted, 0, &eight, "\x01\x02\x03\x04\x05\x06\x07\x08"));
 
   posting_receive (&posting, &received, n - 1);
   vuc_session_process (posting.session);

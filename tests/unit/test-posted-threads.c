@@ -171,7 +171,7 @@ run_client (gpointer data)
   client->ok = TRUE;
   for (guint32 i = 0; i < N_WRITES && client->ok; i++)
     {
-      if (vuc_posted_write (client->posting->posted, &access, &i))
+      if (vuc_posted_write (client->posting->posted, 0, &access, &i))
         client->n_posted++;
       else
         client->ok = write_and_wait (client, i);

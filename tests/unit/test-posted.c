@@ -28,7 +28,7 @@ a_posted_write_is_one_message_that_wants_no_reply (void)
   Posting posting;
 
   posting_open (&posting, POSTING_MULTIPLE);
-  ck_assert (vuc_posted_write (posting.posted, &access, "\x01\x02\x03\x04\x05\x06\x07\x08"));
+  ck_assert (vuc_posted_write (posting.posted, 0, &access, "\x01\x02\x03\x04\x05\x06\x07\x08"));
   posting_expect (&posting, "u16:0xffff   # id of all posted messages \n"
                             "u16:10       # REGION_WRITE              \n"
                             "u32:40       # size                      \n"
@@ -37,11 +37,29 @@ a_posted_write_is_one_message_that_wants_no_reply (void)
                             "u64:0x123456789abcdef0 u32:2 u32:8 | 01 02 03 04 05 06 07 08");
 
   access = (VucRegionAccess){ .offset = 0xfff, .region = 0, .count = 1 };
-  ck_assert (vuc_posted_write (posting.posted, &access, "\xff"));
+  ck_assert (vuc_posted_write (posting.posted, 0, &access, "\xff"));
   posting_expect (&posting, "u16:0xffff u16:10 u32:33 u32:0x10 u32:0 | u64:0xfff u32:0 u32:1 | ff");
   posting_expect_nothing (&posting);
   ck_assert_uint_eq (vuc_posted_get_n_messages (posting.posted), 2);
   ck_assert_uint_eq (posting.session->queued_bytes, 0);
+  posting_close (&posting);
+}
+
+/* The rest of an access that began on the connection before. */
+static void
+what_must_go_over_another_connection_is_not_posted (void)
+{
+  VucRegionAccess access = { .offset = 0xfff, .region = 0, .count = 1 };
+  Posting posting;
+  gint link;
+
+  posting_open (&posting, POSTING_MULTIPLE);
+  link = vuc_session_get_usable_link (posting.session);
+  ck_assert (!vuc_posted_write (posting.posted, link - 1, &access, "\x01"));
+  ck_assert (!vuc_posted_write (posting.posted, link + 1, &access, "\x02"));
+  posting_expect_nothing (&posting);
+  ck_assert (vuc_posted_write (posting.posted, link, &access, "\x03"));
+  posting_expect (&posting, "u16:0xffff u16:10 u32:33 u32:0x10 u32:0 | u64:0xfff u32:0 u32:1 | 03");
   posting_close (&posting);
 }
 
@@ -373,6 +391,7 @@ a_server_that_does_not_read_any_more_is_posted_nothing (void)
 
 static const HarnessCase cases[] = {
   HARNESS_CASE (a_posted_write_is_one_message_that_wants_no_reply),
+  HARNESS_CASE (what_must_go_over_another_connection_is_not_posted),
   HARNESS_CASE (a_device_that_does_not_read_now_gets_them_later),
   HARNESS_ROWS (an_answer_is_dropped, harmless),
   HARNESS_ROWS (an_answer_that_cannot_be_one_is_fatal, fatal),
