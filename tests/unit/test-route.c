@@ -196,6 +196,97 @@ nothing_known_is_by_message (void)
   vuc_routes_free (routes);
 }
 
+/* ---- Values that are meant ---- */
+
+/* Doorbells of each width, and what each of them means. */
+static const VucPoint meant[] = {
+  { .offset = 0x100, .size = 1, .datamatch = 0x81, .fd = 1 },
+  { .offset = 0x110, .size = 2, .datamatch = 0x8281, .fd = 2 },
+  { .offset = 0x120, .size = 4, .datamatch = 0x84838281, .fd = 4 },
+  { .offset = 0x130, .size = 8, .datamatch = 0x8887868584838281, .fd = 8 },
+};
+
+typedef struct
+{
+  const char *name;
+  guint64 offset;
+  gsize count;
+  guint64 value;
+  int fd; /* of the doorbell that is rung; 0: none */
+} ValueRow;
+
+static const ValueRow values[] = {
+  { "1 byte", 0x100, 1, 0x81, 1 },
+  { "1 byte, missed", 0x100, 1, 0x82, 0 },
+  { "1 byte, 0", 0x100, 1, 0, 0 },
+  { "1 byte, 2 are written", 0x100, 2, 0x81, 0 },
+  { "1 byte, 4 are written", 0x100, 4, 0x81, 0 },
+  { "1 byte, 8 are written", 0x100, 8, 0x81, 0 },
+
+  { "2 bytes", 0x110, 2, 0x8281, 2 },
+  { "2 bytes, missed", 0x110, 2, 0x8280, 0 },
+  { "2 bytes, their highest is another", 0x110, 2, 0x8381, 0 },
+  { "2 bytes, their highest is 0", 0x110, 2, 0x81, 0 },
+  { "2 bytes, 1 is written", 0x110, 1, 0x8281, 0 },
+  { "2 bytes, 4 are written", 0x110, 4, 0x8281, 0 },
+  { "2 bytes, 8 are written", 0x110, 8, 0x8281, 0 },
+
+  { "4 bytes", 0x120, 4, 0x84838281, 4 },
+  { "4 bytes, missed", 0x120, 4, 0x84838280, 0 },
+  { "4 bytes, their highest is another", 0x120, 4, 0x85838281, 0 },
+  { "4 bytes, their highest is 0", 0x120, 4, 0x838281, 0 },
+  { "4 bytes, 2 are written", 0x120, 2, 0x84838281, 0 },
+  { "4 bytes, 8 are written", 0x120, 8, 0x84838281, 0 },
+
+  { "8 bytes", 0x130, 8, 0x8887868584838281, 8 },
+  { "8 bytes, missed", 0x130, 8, 0x8887868584838280, 0 },
+  { "8 bytes, their highest is another", 0x130, 8, 0x8987868584838281, 0 },
+  { "8 bytes, their highest is 0", 0x130, 8, 0x87868584838281, 0 },
+  { "8 bytes, the lower 4 are written", 0x130, 4, 0x84838281, 0 },
+};
+
+/* As the host writes a number of so many bytes. */
+static void
+put_value (guint8 *bytes, guint64 value, gsize count)
+{
+  const guint16 two = (guint16) value;
+  const guint32 four = (guint32) value;
+
+  if (count == 1)
+    bytes[0] = (guint8) value;
+  else
+    memcpy (bytes, count == 2 ? (gconstpointer) &two : count == 4 ? &four : (gconstpointer) &value,
+            count);
+}
+
+static void
+only_the_value_that_is_meant_rings (gconstpointer data)
+{
+  const ValueRow *row = data;
+  VucPoint *points = copy_of (meant, sizeof meant);
+  guint8 bytes[sizeof row->value];
+  VucRoutes *routes;
+  VucPart part;
+
+  for (guint i = 0; i < G_N_ELEMENTS (meant); i++)
+    {
+      points[i].way = VUC_WAY_IOEVENTFD;
+      points[i].has_datamatch = TRUE;
+    }
+  routes = vuc_routes_new (NULL, 0, points, G_N_ELEMENTS (meant));
+  memset (bytes, 0x55, sizeof bytes); /* nobody may look behind what is written */
+  put_value (bytes, row->value, row->count);
+
+  part = vuc_routes_find (routes, row->offset, bytes, row->count, VUC_ACCESS_ANY);
+  ck_assert_int_eq (part.way, row->fd != 0 ? VUC_WAY_IOEVENTFD : VUC_WAY_MESSAGE);
+  ck_assert_uint_eq (part.count, row->count);
+  if (row->fd != 0)
+    ck_assert_int_eq (part.point->fd, row->fd);
+  else
+    ck_assert_ptr_null (part.point);
+  vuc_routes_free (routes);
+}
+
 /* ---- What overlaps ---- */
 
 static VucStretch
@@ -317,6 +408,7 @@ each_of_many_areas_is_found (void)
 
 static const HarnessCase cases[] = { HARNESS_ROWS (each_access_goes_its_way, rows),
                                      HARNESS_CASE (nothing_known_is_by_message),
+                                     HARNESS_ROWS (only_the_value_that_is_meant_rings, values),
                                      HARNESS_CASE (an_area_cuts_an_ioregionfd_in_two),
                                      HARNESS_CASE (the_first_of_two_that_overlap_wins),
                                      HARNESS_CASE (a_cut_area_keeps_its_memory),
