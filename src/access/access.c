@@ -184,9 +184,8 @@ raise_fence (VucAccess *access, GError **error)
   return vuc_fence_step (&access->fence, error);
 }
 
-/* FALSE: the task has to be called again, or has failed (then error is set). */
 static gboolean
-settle_last_part (VucAccess *access, VucTaskStatus *status, GError **error)
+settle_last_part (VucAccess *access, GError **error)
 {
   GError *failure = NULL;
 
@@ -198,9 +197,7 @@ settle_last_part (VucAccess *access, VucTaskStatus *status, GError **error)
       advance (access, access->message.access.count);
       break;
     case VUC_ACCESS_AWAITS_FENCE:
-      *status = vuc_fence_step (&access->fence, &failure);
-      if (*status == VUC_TASK_GOES_ON)
-        return FALSE;
+      (void) vuc_fence_step (&access->fence, &failure); /* it has asked, so it ends */
       vuc_fence_clear (&access->fence);
       if (failure != NULL)
         {
@@ -257,10 +254,9 @@ static VucTaskStatus
 access_step (VucTask *task, GError **error)
 {
   VucAccess *access = (VucAccess *) task;
-  VucTaskStatus status = VUC_TASK_ENDS;
 
-  if (!settle_last_part (access, &status, error))
-    return status;
+  if (!settle_last_part (access, error))
+    return VUC_TASK_ENDS;
 
   while (access->wish.count > 0)
     {
