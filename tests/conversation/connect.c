@@ -47,7 +47,7 @@ reconnect (VucDevice *device)
 {
   g_autoptr(GError) error = NULL;
 
-  ck_assert (vuc_device_reconnect (device, &error));
+  vuc_device_reconnect (device, &error);
   assert_no_error (error);
   ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_CONNECTED);
 }

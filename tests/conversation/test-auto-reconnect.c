@@ -147,6 +147,56 @@ it_waits_longer_each_time_up_to_a_limit (void)
   close_and_finish (device, server);
 }
 
+static gpointer
+lose_there (gpointer device)
+{
+  lose (device);
+  return NULL;
+}
+
+/* Inside the first event of this kind, by another thread. */
+static void
+lose_once (VucDevice *device, VucEvent event, gpointer user_data)
+{
+  gboolean *is_lost = user_data;
+
+  if (event != VUC_EVENT_RECONNECTED || *is_lost)
+    return;
+  *is_lost = TRUE;
+  g_thread_join (g_thread_new ("lose", lose_there, device));
+}
+
+/* Before the attempt that has succeeded is told of that. */
+static void
+a_device_that_is_lost_as_soon_as_it_is_there_is_connected_again (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(EventLog) events = event_log_new ();
+  g_autoptr(VucConfig) config = config_that_reconnects (events, 1, 10);
+  g_autoptr(VucDevice) device = NULL;
+  gboolean is_lost = FALSE;
+
+  events->then = lose_once;
+  events->then_data = &is_lost;
+  script_handshake (server, &script_pci_device);
+  script_close (server);
+  script_handshake (server, &script_pci_device);
+  script_expect_command (server, 9, NULL);
+  script_close (server);
+  script_handshake (server, &script_pci_device);
+  script_sign_of_life (server);
+  device = connect_to_path (script_server_listen (server), config);
+  event_log_process (events, device, 4);
+  for (guint i = 0; i < 4; i += 2)
+    {
+      event_log_expect (events, i, VUC_EVENT_LOST, VUC_ERROR_DISCONNECTED, "closed");
+      event_log_expect (events, i + 1, VUC_EVENT_RECONNECTED, 0, NULL);
+    }
+  expect_sign_of_life (device);
+  event_log_expect_only (events, 4);
+  close_and_finish (device, server);
+}
+
 /* A server that is up again begins anew, it does not pay for the last time. */
 static void
 the_pause_begins_anew_after_a_success (void)
@@ -340,6 +390,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (who_processes_the_device_does_it),
   HARNESS_CASE (a_loss_that_a_call_notices_is_mended_too),
   HARNESS_CASE (it_waits_longer_each_time_up_to_a_limit),
+  HARNESS_CASE (a_device_that_is_lost_as_soon_as_it_is_there_is_connected_again),
   HARNESS_CASE (the_pause_begins_anew_after_a_success),
   HARNESS_CASE (the_callers_own_attempt_need_not_wait_for_the_pause),
   HARNESS_CASE (a_device_of_another_shape_is_given_up),

@@ -183,6 +183,90 @@ nothing_can_be_asked_of_a_device_that_is_being_connected (void)
   close_and_finish (device, server);
 }
 
+static const VucDmaRegion memory_region = { .iova = 0x1000, .size = 0x1000, .flags = 3, .fd = -1,
+                                            .vaddr = (guint8[0x1000]){ 0 } };
+
+static gboolean
+map_memory (VucDevice *device, GError **error)
+{
+  return vuc_device_dma_map (device, &memory_region, error);
+}
+
+static VucOperation
+map_memory_later (VucDevice *device, Outcome *outcome)
+{
+  return vuc_device_dma_map_async (device, &memory_region, OUTCOME (outcome));
+}
+
+static VucOperation
+flush_later (VucDevice *device, Outcome *outcome)
+{
+  return vuc_device_flush_async (device, OUTCOME (outcome));
+}
+
+static gboolean
+disable_interrupts (VucDevice *device, GError **error)
+{
+  return vuc_device_disable_irq (device, 1, error);
+}
+
+static VucOperation
+disable_interrupts_later (VucDevice *device, Outcome *outcome)
+{
+  return vuc_device_disable_irq_async (device, 1, OUTCOME (outcome));
+}
+
+typedef struct
+{
+  const char *name;
+  gboolean (*run) (VucDevice *device, GError **error);
+  VucOperation (*start) (VucDevice *device, Outcome *outcome);
+} EarlyRow;
+
+static const EarlyRow early[] = {
+  { "memory is mapped", map_memory, map_memory_later },
+  { "a flush", vuc_device_flush, flush_later },
+  { "interrupts are disabled", disable_interrupts, disable_interrupts_later },
+};
+
+/* Of what can be done before, nothing is kept, nor is it sent when the device is there. */
+static void
+what_is_done_before_the_device_is_there_fails (gconstpointer data)
+{
+  const EarlyRow *row = data;
+  const char *const why = "the device is not connected yet";
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(Outcome) connecting = outcome_new ();
+  g_autoptr(Outcome) outcome = outcome_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = NULL;
+  VucOperation connection, operation;
+
+  script_expect_command (server, 1, NULL);
+  script_wait_for_sign (server);
+  script_reply (server, "u16:0 u16:0");
+  script_device_info (server, &script_pci_device);
+  script_queries (server, &script_pci_device);
+  script_sign_of_life (server);
+  device = start_on_fd (script_server_start (server), NULL, &connection, connecting);
+
+  ck_assert (!row->run (device, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, why);
+  outcome_starting (outcome);
+  operation = row->start (device, outcome);
+  outcome_started (outcome);
+  outcome_process (outcome, device);
+  outcome_expect_error (outcome, operation, VUC_ERROR_DISCONNECTED, why);
+  outcome_expect_nothing (connecting);
+
+  script_server_give_sign (server);
+  outcome_process (connecting, device);
+  outcome_expect_success (connecting, connection);
+  ck_assert_uint_eq (vuc_device_dma_get_count (device), 0);
+  expect_connected (device);
+  close_and_finish (device, server);
+}
+
 /* ---- How it fails ---- */
 
 typedef struct
@@ -465,6 +549,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (who_waits_needs_neither_loop_nor_callback),
   HARNESS_CASE (the_demo_device_can_be_connected_to_without_waiting),
   HARNESS_CASE (nothing_can_be_asked_of_a_device_that_is_being_connected),
+  HARNESS_ROWS (what_is_done_before_the_device_is_there_fails, early),
   HARNESS_ROWS (a_connection_that_fails_is_told_and_leaves_a_lost_device, failures),
   HARNESS_CASE (a_path_where_nobody_listens_is_told_by_the_callback),
   HARNESS_CASE (a_path_too_long_is_told_by_the_callback),

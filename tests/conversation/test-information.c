@@ -135,6 +135,29 @@ a_PCI_device_may_have_too_few_regions (void)
   close_and_finish (device, server);
 }
 
+static void
+a_device_may_have_neither_regions_nor_interrupts (void)
+{
+  const ScriptDevice script = { .flags = 1 };
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(VucDevice) device = NULL;
+  g_autoptr(GError) error = NULL;
+  char byte;
+
+  script_handshake (server, &script);
+  script_expect_command (server, 13, "");
+  script_reply (server, "");
+  device = connect_to (script_server_start (server));
+  ck_assert_uint_eq (vuc_device_get_info (device)->num_regions, 0);
+  ck_assert_ptr_null (vuc_device_get_region_info (device, 0));
+  ck_assert_ptr_null (vuc_device_get_irq_info (device, 0));
+  ck_assert (!vuc_device_region_read (device, 0, 0, &byte, 1, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_INVALID_ARGUMENT,
+                "there is no region 0: the device has none");
+  ck_assert (vuc_device_reset (device, NULL)); /* that is all it can do */
+  close_and_finish (device, server);
+}
+
 /* The second family of servers answers with errno 0 too. */
 static void
 what_the_server_refuses_to_describe_is_empty (void)
@@ -531,6 +554,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (flags_and_sizes_are_as_the_server_says),
   HARNESS_CASE (interrupts_are_as_the_server_says),
   HARNESS_CASE (a_PCI_device_may_have_too_few_regions),
+  HARNESS_CASE (a_device_may_have_neither_regions_nor_interrupts),
   HARNESS_CASE (what_the_server_refuses_to_describe_is_empty),
   HARNESS_CASE (a_larger_argsz_of_what_has_a_fixed_size_is_no_reason_to_ask_again),
   HARNESS_CASE (a_mappable_region_without_capabilities_is_one_area),

@@ -6,14 +6,12 @@
  * width at one offset, and what is done where the library cannot have a descriptor of its own.
  */
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "conversation/connect.h"
 #include "conversation/io-fds.h"
 #include "conversation/ways.h"
+#include "harness/descriptors.h"
 #include "harness/harness.h"
 #include "harness/script-device.h"
 
@@ -127,23 +125,6 @@ what_is_beside_an_entry_of_size_0_goes_by_message (gconstpointer data)
 
 /* --- No descriptor left --- */
 
-/* Until the limit is set again no number is free. */
-static struct rlimit
-use_up_descriptors (void)
-{
-  struct rlimit before, none_left;
-  int lowest = fcntl (STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-
-  ck_assert_int_ge (lowest, 0);
-  close (lowest);
-  ck_assert_int_eq (getrlimit (RLIMIT_NOFILE, &before), 0);
-  none_left = before;
-  none_left.rlim_cur = (rlim_t) lowest;
-  ck_assert_int_eq (setrlimit (RLIMIT_NOFILE, &none_left), 0);
-  ck_assert_int_eq (fcntl (STDIN_FILENO, F_DUPFD_CLOEXEC, 0), -1);
-  return before;
-}
-
 typedef struct
 {
   const char *name;
@@ -173,9 +154,9 @@ without_a_descriptor_left_an_ioregionfd_is_not_used (gconstpointer data)
 
   device = connect_to (script_server_start (server));
   get_io_fds (device, 0, 1);
-  before = use_up_descriptors ();
+  before = descriptors_use_up ();
   write_word (device, 0, 0x100, "word"); /* the first access looks which ways there are */
-  ck_assert_int_eq (setrlimit (RLIMIT_NOFILE, &before), 0);
+  descriptors_allow (&before);
   write_word (device, 0, 0x100, "word");
   ck_assert_uint_eq (count_parts (device, VUC_WAY_IOREGIONFD), 0);
   ck_assert_uint_eq (count_parts (device, VUC_WAY_MESSAGE), 2);

@@ -179,6 +179,19 @@ several_things (Shape *shape)
   a_smaller_transfer_size (shape);
 }
 
+/* Twelve differences, of which ten are said. */
+static void
+nearly_everything (Shape *shape)
+{
+  several_things (shape);
+  a_region_that_cannot_be_written (shape);
+  a_region_that_cannot_be_mapped (shape);
+  an_area_elsewhere (shape);
+  another_type (shape);
+  a_region_that_was_not_there (shape);
+  other_interrupt_flags (shape);
+}
+
 static const ShapeRow shapes[] = {
   { "one region less", one_region_less, { "num_regions was 5, is 4" } },
   { "one region more", one_region_more, { "num_regions was 5, is 6" } },
@@ -213,6 +226,10 @@ static const ShapeRow shapes[] = {
     several_things,
     { "size of region 0 was 0x1000, is 0x800", "count of interrupt index 1 was 4, is 2",
       "device flags was 1, is 0", "max_data_xfer_size was 65536, is 4096" } },
+  { "more than is said",
+    nearly_everything,
+    { "size of region 0 was 0x1000, is 0x800; ", "type of region 3 was 5, subtype 6, is 5, 7; ",
+      "; and 2 more" } },
 };
 
 static void

@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -124,6 +125,28 @@ descriptors_close_all_but (const int *keep, gsize n_keep)
       if (!wanted)
         close (descriptor->fd);
     }
+}
+
+struct rlimit
+descriptors_use_up (void)
+{
+  int lowest = fcntl (STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+  struct rlimit before, now;
+
+  ck_assert_int_ge (lowest, 0);
+  close (lowest);
+  ck_assert_int_eq (getrlimit (RLIMIT_NOFILE, &before), 0);
+  now = before;
+  now.rlim_cur = (rlim_t) lowest;
+  ck_assert_int_eq (setrlimit (RLIMIT_NOFILE, &now), 0);
+  ck_assert_int_eq (fcntl (STDERR_FILENO, F_DUPFD_CLOEXEC, 0), -1);
+  return before;
+}
+
+void
+descriptors_allow (const struct rlimit *before)
+{
+  ck_assert_int_eq (setrlimit (RLIMIT_NOFILE, before), 0);
 }
 
 guint

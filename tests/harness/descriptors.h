@@ -16,6 +16,8 @@
 #ifndef HARNESS_DESCRIPTORS_H
 #define HARNESS_DESCRIPTORS_H
 
+#include <sys/resource.h>
+
 #include <glib.h>
 
 G_BEGIN_DECLS
@@ -34,6 +36,10 @@ char *descriptors_difference (const GPtrArray *before, const GPtrArray *after);
 
 /* Closes all but those of standard input, output and error, and the @n_keep ones in @keep. */
 void descriptors_close_all_but (const int *keep, gsize n_keep);
+
+/* Lets no more be opened, until the limit that is returned is set again. */
+struct rlimit descriptors_use_up (void);
+void descriptors_allow (const struct rlimit *before);
 
 G_END_DECLS
 

@@ -17,6 +17,7 @@
 
 #include <vfio-user-client/vuc-error.h>
 
+#include "harness/descriptors.h"
 #include "harness/harness.h"
 
 static char *
@@ -330,6 +331,26 @@ a_tcp_connection_is_not_adopted (void)
     close (listener);
 }
 
+/* --- No descriptor left --- */
+
+static void
+a_client_without_a_descriptor_left_is_told_so (void)
+{
+  g_autofree char *path = temp_path ("server");
+  int listener = listen_at (path, 1);
+  int ends[2];
+  struct rlimit before;
+
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  before = descriptors_use_up ();
+  connect_fails (path, VUC_ERROR_CONNECT, "creating a socket", EMFILE);
+  adopt_fails (ends[0], VUC_ERROR_CONNECT, "duplicating descriptor", EMFILE);
+  descriptors_allow (&before);
+  close (ends[0]);
+  close (ends[1]);
+  close (listener);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_CASE (a_server_is_reached_by_its_path),
   HARNESS_CASE (a_server_is_reached_by_its_abstract_name),
@@ -349,6 +370,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (an_unconnected_socket_is_not_adopted),
   HARNESS_ROWS (another_type_of_socket_is_not_adopted, types),
   HARNESS_CASE (a_tcp_connection_is_not_adopted),
+  HARNESS_CASE (a_client_without_a_descriptor_left_is_told_so),
   HARNESS_END
 };
 

@@ -396,6 +396,15 @@ what_is_mapped_again_before_a_failure_reads_all_ones_in_the_end (void)
   vuc_mappings_note_death (list, FALSE);
   expect_content (good, 0xff);
   expect_content (bad, 0xff);
+
+  /* Nor does one that fails after that leave anything, and what it has not come to is as it was. */
+  g_clear_error (&error);
+  vuc_mappings_begin_connecting (list);
+  ck_assert (!vuc_mappings_restore (list, &second.shape, FALSE, &error));
+  expect_content (good, 0x20);
+  vuc_mappings_note_death (list, FALSE);
+  expect_content (good, 0xff);
+  expect_content (bad, 0xff);
   vuc_mappings_unref (list);
   server_clear (&first);
   server_clear (&second);
