@@ -333,6 +333,70 @@ while_there_is_no_other_they_are_kept (void)
   close_and_finish (device, server);
 }
 
+/* --- Memory and interrupts --- */
+
+static const VucDmaRegion one_page = { .iova = 0x1000, .size = 0x1000, .flags = 3, .fd = -1,
+                                       .vaddr = (guint8[0x1000]){ 0 } };
+
+static gboolean
+map_one_page (VucDevice *device, GError **error)
+{
+  return vuc_device_dma_map (device, &one_page, error);
+}
+
+static gboolean
+disable_msi (VucDevice *device, GError **error)
+{
+  return vuc_device_disable_irq (device, 1, error);
+}
+
+typedef struct
+{
+  const char *name;
+  gboolean (*ask) (VucDevice *device, GError **error);
+  guint16 command;
+  const char *payload;
+  const char *text;
+} SuccessRow;
+
+static const SuccessRow successes[] = {
+  { "memory was mapped", map_one_page, 2, "u32:32 u32:3 u64:0 u64:0x1000 u64:0x1000",
+    "the device was lost and connected again meanwhile" },
+  { "interrupts were disabled", disable_msi, 8, "u32:20 u32:0x21 u32:1 u32:0 u32:0",
+    "the device was connected anew meanwhile" },
+};
+
+/* The next server was not told, and does not have it. */
+static void
+what_was_done_for_the_server_before_is_not_done_for_the_next (gconstpointer data)
+{
+  const SuccessRow *row = data;
+  g_autoptr (ScriptServer) server = script_server_new ();
+  g_autoptr (VucConfig) config = vuc_config_new ();
+  g_autoptr (VucDevice) device = NULL;
+  Late late = { .server = server, .ask = row->ask };
+
+  vuc_config_set_pipeline_dma (config, TRUE); /* or only one of the two would be asked for */
+  script_handshake (server, &script_pci_device);
+  script_both (server, row->command, row->payload);
+  script_reply (server, "");
+  script_next_server (server);
+  script_handshake (server, &script_pci_device);
+  script_sign_of_life (server);
+  script_expect_command (server, row->command, row->payload);
+  script_reply (server, "");
+
+  late.device = device = connect_to_path (script_server_listen (server), config);
+  late_ask (&late);
+  reconnect (device);
+  late_look (&late);
+  late_expect_error (&late, VUC_ERROR_DISCONNECTED, row->text);
+  ck_assert_uint_eq (vuc_device_dma_get_count (device), 0);
+  expect_sign_of_life (device);
+  ck_assert (row->ask (device, NULL));
+  close_and_finish (device, server);
+}
+
 /* --- Accesses of several parts --- */
 
 /* The second half of region 0 can be mapped.  Each word there is its own offset. */
@@ -506,6 +570,7 @@ static const HarnessCase cases[] = {
   HARNESS_ROWS (IO_descriptors_of_the_server_before_are_not_those_of_the_next, answers),
   HARNESS_ROWS (nor_are_they_while_the_next_is_being_connected, answers),
   HARNESS_CASE (while_there_is_no_other_they_are_kept),
+  HARNESS_ROWS (what_was_done_for_the_server_before_is_not_done_for_the_next, successes),
   HARNESS_ROWS (an_access_does_not_go_on_with_another_server, parts),
   HARNESS_CASE (nor_does_its_next_message_that_was_about_to_go),
   HARNESS_END
