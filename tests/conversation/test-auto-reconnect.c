@@ -154,7 +154,7 @@ lose_there (gpointer device)
   return NULL;
 }
 
-/* Inside the first event of this kind, by another thread. */
+/* Inside the first event of this kind. */
 static void
 lose_once (VucDevice *device, VucEvent event, gpointer user_data)
 {
@@ -166,7 +166,7 @@ lose_once (VucDevice *device, VucEvent event, gpointer user_data)
   g_thread_join (g_thread_new ("lose", lose_there, device));
 }
 
-/* Before the attempt that has succeeded is told of that. */
+/* By another thread, while the user is told that it is there. */
 static void
 a_device_that_is_lost_as_soon_as_it_is_there_is_connected_again (void)
 {

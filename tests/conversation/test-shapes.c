@@ -424,10 +424,45 @@ other_IO_descriptors_are_another_shape (gconstpointer data)
   script_server_finish (server);
 }
 
+/* What it was asked for before it is not known then, and it is asked once more. */
+static void
+a_server_that_goes_when_it_is_asked_for_IO_descriptors_can_be_had_later (void)
+{
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(GError) error = NULL;
+  g_autoptr(VucDevice) device = NULL;
+  const VucIoFd *io_fds;
+  gsize n_io_fds;
+
+  for (guint i = 0; i < 3; i++)
+    {
+      script_handshake (server, &usual);
+      script_expect_command (server, 6, NULL);
+      if (i != 1)
+        script_reply_fds (server, ONE_IO_FD, EVENTFD);
+      if (i != 2)
+        script_close (server);
+    }
+  device = vuc_device_connect (script_server_listen (server), NULL, &error);
+  assert_no_error (error);
+  ck_assert (vuc_device_get_region_io_fds (device, 0, &io_fds, &n_io_fds, &error));
+  ck_assert (!vuc_device_region_read (device, 0, 0, (char[1]){ 0 }, 1, NULL));
+
+  ck_assert (!vuc_device_reconnect (device, &error));
+  assert_error (error, VUC_ERROR, VUC_ERROR_DISCONNECTED, "DEVICE_GET_REGION_IO_FDS");
+  ck_assert_int_eq (vuc_device_get_state (device), VUC_DEVICE_LOST);
+  g_clear_error (&error);
+  ck_assert (vuc_device_reconnect (device, &error));
+  assert_no_error (error);
+  ck_assert_uint_eq (vuc_device_get_generation (device), 2);
+  close_and_finish (device, server);
+}
+
 static const HarnessCase cases[] = {
   HARNESS_ROWS (another_shape_is_rejected, shapes),
   HARNESS_ROWS (a_shape_that_is_as_good_is_accepted, equal_shapes),
   HARNESS_ROWS (other_IO_descriptors_are_another_shape, other_io_fds),
+  HARNESS_CASE (a_server_that_goes_when_it_is_asked_for_IO_descriptors_can_be_had_later),
   HARNESS_END,
 };
 
