@@ -374,6 +374,7 @@ CLEANFILES += test-suite-threads.log
 tests_unit_test_ioregion_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_faults_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_waiting_LDFLAGS = -Wl,--wrap=ppoll
+tests_unit_test_session_sending_LDFLAGS = -Wl,--wrap=sendmsg
 tests_unit_test_late_answers_LDFLAGS = -Wl,--wrap=g_cond_wait_until,--wrap=g_mutex_lock
 tests_fault_test_system_calls_LDFLAGS = \
   -Wl,--wrap=connect,--wrap=send,--wrap=sendmsg,--wrap=recvmsg,--wrap=ppoll

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the libvfio-user-client authors */
 
 /*
- * Accesses of several parts, on the wire: a part in the middle that is posted, a later one that fails,
- * and one that is given up while it waits for what was posted.
+ * Accesses of several parts, on the wire: a part in the middle that is posted, a later one that
+ * fails, and an access that is given up while it waits for what was posted.
  */
 
 #include <poll.h>

@@ -14,6 +14,7 @@
 #include <vfio-user-client/vuc-error.h>
 
 #include "harness/harness.h"
+#include "harness/wrapped.h"
 #include "session/session-private.h"
 #include "unit/peer.h"
 #include "unit/session-fixture.h"
@@ -388,6 +389,81 @@ a_reply_to_half_a_command_ends_the_session (void)
   peer_finish (&peer);
 }
 
+/* A send that takes only the header, and is not over before the reply has been read. */
+typedef struct
+{
+  VucSession *session;
+  Peer *peer;
+  const VucCall *call;
+} SlowSend;
+
+static GPrivate slow_send; /* what the thread's next one is */
+
+static void
+wait_until_done (VucSession *session, const VucCall *call)
+{
+  gboolean is_done = FALSE;
+
+  while (!is_done)
+    {
+      g_mutex_lock (&session->lock);
+      is_done = call->done;
+      g_mutex_unlock (&session->lock);
+      g_thread_yield ();
+    }
+}
+
+gssize
+__wrap_sendmsg (int fd, const struct msghdr *message, int flags)
+{
+  const SlowSend *slow = g_private_get (&slow_send);
+  struct msghdr begin = *message;
+  struct iovec head;
+  gssize count;
+
+  if (slow == NULL)
+    return __real_sendmsg (fd, message, flags);
+
+  g_private_set (&slow_send, NULL);
+  head = (struct iovec){ message->msg_iov[0].iov_base, VUC_HEADER_SIZE };
+  begin.msg_iov = &head;
+  begin.msg_iovlen = 1;
+  count = __real_sendmsg (fd, &begin, flags);
+  peer_tell (slow->peer, slow->call->id);
+  wait_until_done (slow->session, slow->call);
+  return count;
+}
+
+static void
+a_reply_while_its_command_is_being_sent_ends_the_session (void)
+{
+  g_autoptr(GError) error = NULL;
+  VucSession *session;
+  GThread *reader;
+  SlowSend slow;
+  Write write;
+  Peer peer;
+
+  peer_start (&peer, reply_to_what_was_told, NULL);
+  session = session_open (peer.socket);
+  reader = g_thread_new ("reader", reset_on_a_thread, session);
+  wait_for_sleepers (session, 0);
+  write_init (&write, WRITE_SIZE, 1, LONG);
+  slow = (SlowSend){ session, &peer, &write.single.call };
+  g_private_set (&slow_send, &slow);
+  single_submit (session, &write.single);
+
+  error = g_thread_join (reader);
+  assert_error (error, VUC_ERROR, VUC_ERROR_PROTOCOL, "came before its command was sent");
+  single_wait (&write.single, NULL); /* it has its reply; nothing is left of it in the queue */
+  ck_assert_ptr_null (session->outbox.head);
+
+  write_clear (&write);
+  vuc_session_free (session);
+  peer_tell (&peer, 0);
+  peer_finish (&peer);
+}
+
 /* --- A callback, while others have something to send --- */
 
 typedef struct
@@ -473,6 +549,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (nothing_gets_into_the_middle_of_a_message),
   HARNESS_CASE (a_reply_before_its_command_was_sent_ends_the_session),
   HARNESS_CASE (a_reply_to_half_a_command_ends_the_session),
+  HARNESS_CASE (a_reply_while_its_command_is_being_sent_ends_the_session),
   HARNESS_CASE (a_callback_is_not_entered_twice_by_one_thread),
   HARNESS_END
 };
