@@ -105,7 +105,11 @@ get_crowd (void)
   static guint crowd;
 
   if (crowd == 0)
-    crowd = CLAMP (count_running () / (2 * g_get_num_processors ()), 1, 8);
+    {
+      guint n = count_running () / (2 * g_get_num_processors ()); /* CLAMP looks more than once */
+
+      crowd = CLAMP (n, 1, 8);
+    }
   return crowd;
 }
 
