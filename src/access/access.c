@@ -95,7 +95,11 @@ post (const VucAccessWish *wish, const VucPart *part, gint link)
 /* --- By ioregionfd --- */
 
 static gboolean
-go_by_ioregion (const VucAccessWish *wish, const VucPart *part, gint64 deadline, GError **error)
+go_by_ioregion (const VucAccessWish *wish,
+                const VucPart *part,
+                gint link,
+                gint64 deadline,
+                GError **error)
 {
   VucSession *session = wish->traffic->session;
   const VucStretch *stretch = part->stretch;
@@ -107,11 +111,11 @@ go_by_ioregion (const VucAccessWish *wish, const VucPart *part, gint64 deadline,
   gboolean ok;
 
   if (wish->writes)
-    ok = vuc_ioregion_write (ioregion, session, user_data, offset, wish->data, (guint) part->count,
-                             posted, deadline, error);
+    ok = vuc_ioregion_write (ioregion, session, link, user_data, offset, wish->data,
+                             (guint) part->count, posted, deadline, error);
   else
-    ok = vuc_ioregion_read (ioregion, session, user_data, offset, wish->data, (guint) part->count,
-                            deadline, error);
+    ok = vuc_ioregion_read (ioregion, session, link, user_data, offset, wish->data,
+                            (guint) part->count, deadline, error);
   if (ok)
     count_part (wish, VUC_WAY_IOREGIONFD);
   return ok;
@@ -149,7 +153,7 @@ vuc_access_try (const VucAccessWish *wish, gint64 timeout_us, GError **error)
     return VUC_ACCESS_DONE;
   if (part.way != VUC_WAY_IOREGIONFD || vuc_session_has_unproven (session))
     return VUC_ACCESS_NOT_BEGUN;
-  if (go_by_ioregion (wish, &part, g_get_monotonic_time () + timeout_us, error))
+  if (go_by_ioregion (wish, &part, link, g_get_monotonic_time () + timeout_us, error))
     return VUC_ACCESS_DONE;
   return VUC_ACCESS_FAILED;
 }
@@ -236,7 +240,7 @@ must_raise_fence (const VucAccess *access)
   return !access->is_fenced && vuc_session_has_unproven (access->task.session);
 }
 
-/* The next part of an access that has begun goes over the same connection, or not at all.  Where a
+/* All of an access goes over one connection, or not at all: that which there is when it begins.  Where a
  * message goes is looked at once more when it is submitted, or posted. */
 static gboolean
 check_link (VucAccess *access, GError **error)
@@ -244,7 +248,7 @@ check_link (VucAccess *access, GError **error)
   VucTask *task = &access->task;
   gint link = vuc_session_get_usable_link (task->session);
 
-  if (task->usable_link != 0 && link != task->usable_link)
+  if (link == 0 || (task->usable_link != 0 && link != task->usable_link))
     return vuc_session_explain_loss (task->session, error);
   task->usable_link = link;
   return TRUE;
@@ -264,7 +268,7 @@ access_step (VucTask *task, GError **error)
 
       if (!check_link (access, error))
         return VUC_TASK_ENDS;
-      if (part.way == VUC_WAY_MESSAGE || task->usable_link == 0)
+      if (part.way == VUC_WAY_MESSAGE)
         {
           if (!post (&access->wish, &part, task->usable_link))
             {
@@ -277,7 +281,7 @@ access_step (VucTask *task, GError **error)
         return raise_fence (access, error);
       else if (part.way == VUC_WAY_IOREGIONFD)
         {
-          if (!go_by_ioregion (&access->wish, &part, task->deadline, error))
+          if (!go_by_ioregion (&access->wish, &part, task->usable_link, task->deadline, error))
             return VUC_TASK_ENDS;
         }
       else if (!go_at_once (&access->wish, &part, task->usable_link))

@@ -97,6 +97,7 @@ typedef struct
   VucIoregion *ioregion;
   Line *line;
   VucSession *session;
+  gint link;
   VucIoregionCommand command;
   gint64 deadline;
 
@@ -444,6 +445,15 @@ converse (Access *access, gconstpointer written, gpointer read, GError **error)
          || receive_response (access, read, "the server did not respond in time", error);
 }
 
+/* A line gets another server's socket while there is no connection that everybody may use, so that
+ * which we hold is of the link, or of one before, whose socket is of no use. */
+static gboolean
+check_link (Access *access, GError **error)
+{
+  return vuc_session_get_usable_link (access->session) == access->link
+         || vuc_session_explain_loss (access->session, error);
+}
+
 static gboolean
 run (Access *access, gconstpointer written, gpointer read, GError **error)
 {
@@ -453,7 +463,7 @@ run (Access *access, gconstpointer written, gpointer read, GError **error)
     return vuc_task_refuse_inside_callback (error);
   if (!take_line (access, error))
     return FALSE;
-  ok = converse (access, written, read, error);
+  ok = check_link (access, error) && converse (access, written, read, error);
   access->line->had_to_serve = access->serves;
   release_line (access);
   return ok;
@@ -534,6 +544,7 @@ vuc_ioregion_get_n_waiting (VucIoregion *ioregion)
 gboolean
 vuc_ioregion_read (VucIoregion *ioregion,
                    VucSession *session,
+                   gint link,
                    guint64 user_data,
                    guint64 offset,
                    gpointer data,
@@ -544,6 +555,7 @@ vuc_ioregion_read (VucIoregion *ioregion,
   Access access = {
     .ioregion = ioregion,
     .session = session,
+    .link = link,
     .command = { .wants_response = TRUE, .size = size, .user_data = user_data, .offset = offset },
     .deadline = deadline,
     .session_fd = -1
@@ -555,6 +567,7 @@ vuc_ioregion_read (VucIoregion *ioregion,
 gboolean
 vuc_ioregion_write (VucIoregion *ioregion,
                     VucSession *session,
+                    gint link,
                     guint64 user_data,
                     guint64 offset,
                     gconstpointer data,
@@ -565,6 +578,7 @@ vuc_ioregion_write (VucIoregion *ioregion,
 {
   Access access = { .ioregion = ioregion,
                     .session = session,
+                    .link = link,
                     .command = { .is_write = TRUE,
                                  .wants_response = !posted,
                                  .size = size,

@@ -35,7 +35,8 @@ guint vuc_ioregion_get_n_waiting (VucIoregion *ioregion);
 
 /*
  * An access of size bytes, 1, 2, 4 or 8, offset bytes into the sub-region that has this user_data.
- * deadline: g_get_monotonic_time(); G_MAXINT64: none.  The session is served meanwhile.  posted: no
+ * link: the connection that it must go over (vuc_session_get_usable_link()); deadline:
+ * g_get_monotonic_time(); G_MAXINT64: none.  The session is served meanwhile.  posted: no
  * response is awaited; the sub-region must be one of those.
  *
  * Errors: VUC_ERROR_TIMED_OUT: no response in time, so it is not known whether the access was made; or
@@ -44,6 +45,7 @@ guint vuc_ioregion_get_n_waiting (VucIoregion *ioregion);
  */
 gboolean vuc_ioregion_read (VucIoregion *ioregion,
                             VucSession *session,
+                            gint link,
                             guint64 user_data,
                             guint64 offset,
                             gpointer data,
@@ -52,6 +54,7 @@ gboolean vuc_ioregion_read (VucIoregion *ioregion,
                             GError **error);
 gboolean vuc_ioregion_write (VucIoregion *ioregion,
                              VucSession *session,
+                             gint link,
                              guint64 user_data,
                              guint64 offset,
                              gconstpointer data,

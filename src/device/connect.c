@@ -33,9 +33,10 @@ typedef struct
 {
   VucTask task;
   VucDevice *device;
-  guint phase;    /* in the table of phases */
-  gboolean asked; /* the phase has submitted something */
-  gint64 pause;   /* microseconds until the next attempt */
+  guint phase;        /* in the table of phases */
+  gboolean asked;     /* the phase has submitted something */
+  gboolean by_caller; /* else the device does it by itself */
+  gint64 pause;       /* microseconds until the next attempt */
 
   VucVersion proposal;
   GByteArray *payload;
@@ -500,6 +501,8 @@ connect_step (VucTask *task, GError **error)
       if (!vuc_session_begin_connecting (session, task, error))
         return VUC_TASK_ENDS;
       task->connects = TRUE;
+      if (connect->by_caller)
+        vuc_device_note_wanted (connect->device);
     }
 
   while (connect->phase < G_N_ELEMENTS (phases))
@@ -528,12 +531,13 @@ connect_settle (VucTask *task, GError **error G_GNUC_UNUSED)
 }
 
 static Connect *
-connect_new (VucDevice *device)
+connect_new (VucDevice *device, gboolean by_caller)
 {
   Connect *connect = g_new0 (Connect, 1);
 
   vuc_task_init (&connect->task, device->session, connect_step, vuc_device_deadline (device));
   connect->device = device;
+  connect->by_caller = by_caller;
   connect->pause = FIRST_PAUSE_US;
   connect->task.place = device->path;
   connect->task.settle = connect_settle;
@@ -563,7 +567,7 @@ connect_clear (gpointer data)
 gboolean
 vuc_device_connect_now (VucDevice *device, GError **error)
 {
-  g_autofree Connect *connect = connect_new (device);
+  g_autofree Connect *connect = connect_new (device, TRUE);
   gboolean ok = vuc_task_run (&connect->task, error);
 
   connect_clear (connect);
@@ -571,9 +575,9 @@ vuc_device_connect_now (VucDevice *device, GError **error)
 }
 
 VucOperation
-vuc_device_connect_later (VucDevice *device, const VucReceiver *receiver)
+vuc_device_connect_later (VucDevice *device, gboolean by_caller, const VucReceiver *receiver)
 {
-  Connect *connect = connect_new (device);
+  Connect *connect = connect_new (device, by_caller);
 
   connect->task.unlimited = TRUE;
   return vuc_device_start (device, &connect->task, connect_clear, receiver);

@@ -89,6 +89,9 @@ void vuc_device_on_reconnected (VucDevice *device,
                                 const GError *error,
                                 gpointer user_data);
 
+/* The caller has begun to connect it: it is not closed any more. */
+void vuc_device_note_wanted (VucDevice *device);
+
 /* The caller closes the device: no more attempts. */
 void vuc_device_stop_reconnecting (VucDevice *device);
 

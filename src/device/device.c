@@ -280,7 +280,7 @@ vuc_device_connect_async (const char *path,
   g_return_val_if_fail (path != NULL, NULL);
 
   device = device_new (path, config);
-  number = vuc_device_connect_later (device, &receiver);
+  number = vuc_device_connect_later (device, TRUE, &receiver);
   if (operation != NULL)
     *operation = number;
   return device;
@@ -303,18 +303,10 @@ vuc_device_connect_fd_async (int fd,
   if (error != NULL)
     number = vuc_device_start_failed (device, error, &receiver);
   else
-    number = vuc_device_connect_later (device, &receiver);
+    number = vuc_device_connect_later (device, TRUE, &receiver);
   if (operation != NULL)
     *operation = number;
   return device;
-}
-
-static void
-note_wanted (VucDevice *device)
-{
-  g_mutex_lock (&device->lock);
-  device->closed = FALSE;
-  g_mutex_unlock (&device->lock);
 }
 
 gboolean
@@ -326,7 +318,6 @@ vuc_device_reconnect (VucDevice *device, GError **error)
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   in_use = vuc_device_ref (device);
-  note_wanted (device);
   return vuc_device_connect_now (device, error);
 }
 
@@ -340,8 +331,7 @@ vuc_device_reconnect_async (VucDevice *device,
 
   g_return_val_if_fail (device != NULL, 0);
 
-  note_wanted (device);
-  return vuc_device_connect_later (device, &receiver);
+  return vuc_device_connect_later (device, TRUE, &receiver);
 }
 
 /* --- What is known --- */
@@ -392,7 +382,7 @@ typedef struct
 const VucPeerCredentials *
 vuc_device_get_peer_credentials (VucDevice *device)
 {
-  struct ucred credentials = { .pid = 0, .uid = (uid_t) -1, .gid = (gid_t) -1 };
+  struct ucred credentials;
   guint64 generation;
   Peer *peer;
 

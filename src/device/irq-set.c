@@ -13,8 +13,9 @@
  * each call tells it; it is what decides which of two changes of an interrupt is remembered, not
  * the order in which their outcomes are looked at (irq-state.c).
  *
- * However it ends, whoever is about to tell its outcome settles it first: what is known after a
- * deadline, or when it was cancelled, is remembered as well.
+ * What the server has accepted is remembered when its replies are there: the outcome may be told much
+ * later, when the device is connected anew.  An operation that is ended early (deadline, cancelled) has
+ * no further step; then whoever is about to tell its outcome settles it.
  */
 
 #include "device/irq-set.h"
@@ -41,7 +42,9 @@ typedef struct
   VucIrqOutcome *outcomes;
 
   gboolean asked;
-  gboolean changes; /* which eventfds the server has */
+  gboolean changes;    /* which eventfds the server has */
+  gboolean is_begun;   /* the change is, and not settled */
+  gboolean is_current; /* the connection was the device's when it was settled */
   VucIrqChange change;
 } Set;
 
@@ -326,6 +329,7 @@ submit (Set *set)
 
   for (gsize i = 0; i < set->n_ranges; i++)
     calls[i] = &set->calls[i];
+  set->is_begun = set->changes;
   if (set->changes)
     vuc_irq_change_begin (set->device, &set->change);
   vuc_task_submit (&set->task, calls, set->n_ranges);
@@ -352,13 +356,30 @@ take_failure (Set *set, GError **error)
   return TRUE;
 }
 
+/* It has the outcomes of all its calls, or gets no more. */
+static void
+remember (Set *set)
+{
+  if (!set->is_begun)
+    return;
+  set->is_begun = FALSE;
+  for (gsize i = 0; i < set->n_ranges; i++)
+    note_outcome (set, &set->outcomes[i], &set->calls[i]);
+  set->is_current = vuc_irq_change_settle (set->device, &set->change, set->task.link_number,
+                                           set->outcomes, set->n_ranges, set->eventfds,
+                                           &set->request.watch);
+}
+
 static VucTaskStatus
 set_step (VucTask *task, GError **error G_GNUC_UNUSED)
 {
   Set *set = (Set *) task;
 
-  if (set->n_ranges == 0 || set->asked)
-    return VUC_TASK_ENDS;
+  if (set->asked || set->n_ranges == 0)
+    {
+      remember (set);
+      return VUC_TASK_ENDS;
+    }
   set->asked = TRUE;
   submit (set);
   return VUC_TASK_GOES_ON;
@@ -368,17 +389,9 @@ static void
 settle (VucTask *task, GError **error)
 {
   Set *set = (Set *) task;
-  gboolean is_current = TRUE;
 
-  if (set->asked && set->changes)
-    {
-      for (gsize i = 0; i < set->n_ranges; i++)
-        note_outcome (set, &set->outcomes[i], &set->calls[i]);
-      is_current = vuc_irq_change_settle (set->device, &set->change, task->link_number,
-                                          set->outcomes, set->n_ranges, set->eventfds,
-                                          &set->request.watch);
-    }
-  if (*error == NULL && !take_failure (set, error) && !is_current)
+  remember (set);
+  if (*error == NULL && !take_failure (set, error) && !set->is_current)
     vuc_fail (error, VUC_ERROR_DISCONNECTED, "the device was connected anew meanwhile");
 }
 
@@ -414,6 +427,7 @@ prepare (Set *set, VucDevice *device, const VucIrqRequest *request, GError **err
   vuc_task_init (&set->task, device->session, set_step, vuc_device_deadline (device));
   set->task.command = VUC_COMMAND_DEVICE_SET_IRQS;
   set->task.settle = settle;
+  set->is_current = TRUE;
   info = vuc_device_get_irq_info (device, request->irq);
   set->changes = describe_change (request, info, &set->change);
   if (is_done_already (request, info))

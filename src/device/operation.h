@@ -32,8 +32,10 @@ VucOperation vuc_device_start_failed (VucDevice *device,
                                       GError *error,
                                       const VucReceiver *receiver);
 
-/* connect.c: connects, or connects again. */
+/* connect.c: connects, or connects again.  by_caller: it was not closed for good then. */
 gboolean vuc_device_connect_now (VucDevice *device, GError **error);
-VucOperation vuc_device_connect_later (VucDevice *device, const VucReceiver *receiver);
+VucOperation vuc_device_connect_later (VucDevice *device,
+                                       gboolean by_caller,
+                                       const VucReceiver *receiver);
 
 #endif /* VUC_DEVICE_OPERATION_H */

@@ -185,7 +185,7 @@ after_pause (VucDevice *device,
       return;
     }
   receiver = receiver_of (after_attempt, turn->chain, turn->pause_ms);
-  note_under_way (device, turn->chain, vuc_device_connect_later (device, &receiver));
+  note_under_way (device, turn->chain, vuc_device_connect_later (device, FALSE, &receiver));
 }
 
 void
@@ -196,6 +196,14 @@ vuc_device_on_lost (VucDevice *device,
 {
   tell_event (device, VUC_EVENT_LOST, error);
   begin_chain (device);
+}
+
+void
+vuc_device_note_wanted (VucDevice *device)
+{
+  g_mutex_lock (&device->lock);
+  device->closed = FALSE;
+  g_mutex_unlock (&device->lock);
 }
 
 void

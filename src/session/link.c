@@ -40,6 +40,7 @@ vuc_session_new (const VucSessionOptions *options)
   g_mutex_init (&session->lock);
   g_cond_init (&session->released);
   session->lane.socket = -1;
+  session->peer = (struct ucred){ .uid = (uid_t) -1, .gid = (gid_t) -1 };
   session->wake = session->epoll = session->pair = session->loop_wake = session->timer = -1;
   session->timer_at = G_MAXINT64;
   vuc_watched_init (&session->watched);
@@ -191,6 +192,7 @@ vuc_session_set_negotiated (VucSession *session, guint32 max_message, int twin)
 gboolean
 vuc_session_connected (VucSession *session, GError **error)
 {
+  socklen_t size = sizeof session->peer;
   gboolean ok;
 
   g_mutex_lock (&session->lock);
@@ -200,6 +202,7 @@ vuc_session_connected (VucSession *session, GError **error)
       g_clear_error (&session->cause);
       g_atomic_int_set (&session->usable_link, 1 + (gint) (session->link_number % G_MAXINT));
       session->generation++;
+      (void) getsockopt (session->lane.socket, SOL_SOCKET, SO_PEERCRED, &session->peer, &size);
       session->connector = NULL;
       if (session->generation > 1)
         vuc_task_give_notice_locked (session, session->options.reconnected, NULL);
@@ -257,11 +260,10 @@ vuc_session_get_generation (VucSession *session)
 guint64
 vuc_session_get_peer (VucSession *session, struct ucred *credentials)
 {
-  socklen_t size = sizeof *credentials;
   guint64 generation;
 
   g_mutex_lock (&session->lock);
-  (void) getsockopt (session->lane.socket, SOL_SOCKET, SO_PEERCRED, credentials, &size);
+  *credentials = session->peer;
   generation = session->generation;
   g_mutex_unlock (&session->lock);
   return generation;

@@ -88,6 +88,7 @@ struct _VucSession
   GError *down;  /* why it can not; NULL before the first one */
   GError *cause; /* why nobody else can use it; NULL while connected */
   guint64 generation;  /* how many everybody could use */
+  struct ucred peer;   /* who was at the other end of the last of those */
   gboolean is_shared;  /* somebody has a duplicate of the socket */
   gboolean shuts_down; /* the last reference has gone */
   guint64 link_number; /* how many there were */

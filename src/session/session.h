@@ -100,8 +100,8 @@ void vuc_session_end_by (VucTask *task, const GError *cause);
 /* How many connections there were that everybody could use. */
 guint64 vuc_session_get_generation (VucSession *session);
 
-/* Who is at the other end of the connection, unchanged if there never was one.  Returns how many there
- * were. */
+/* Who is, or was, at the other end of the last connection that everybody could use; nobody (pid 0, ids
+ * of -1) before the first one.  Returns how many there were. */
 guint64 vuc_session_get_peer (VucSession *session, struct ucred *credentials);
 
 /* With message DMA and without a twin socket servers take the next message for the reply to their

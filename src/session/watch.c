@@ -405,8 +405,10 @@ vuc_watch_end_look_locked (VucSession *session)
     }
   vuc_watch_update_locked (session);
   vuc_watch_set_timer_locked (session);
-  if (session->epoll >= 0 && session->n_processing == 0
-      && (session->must_look || session->ready.head != NULL
-          || (!session->has_reader && vuc_inbox_can_go_on_locked (session, &session->lane))))
+  if (session->epoll < 0 || session->n_processing > 0)
+    return;
+  if (!session->has_reader && vuc_inbox_can_go_on_locked (session, &session->lane))
+    session->must_look = TRUE; /* so that who delivers does not take the wake back */
+  if (session->must_look || session->ready.head != NULL)
     write_wake (session);
 }

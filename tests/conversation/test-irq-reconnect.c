@@ -157,6 +157,44 @@ what_a_lost_device_is_to_drop_is_not_armed_again (void)
   close_and_finish (device, server);
 }
 
+/* Whoever asked may hear of it much later. */
+static void
+what_the_server_has_accepted_is_known_before_it_is_told (void)
+{
+  g_auto(Eventfds) eventfds = { 0 };
+  const int *fds = eventfds_make (&eventfds, 2);
+  g_autoptr(ScriptServer) server = script_server_new ();
+  g_autoptr(VucDevice) device = NULL;
+  g_autoptr(GError) error = NULL;
+  VucOperation arming, clearing;
+  char data[4];
+
+  script_handshake (server, &script_irq_device);
+  script_arming (server, SET_IRQS (0x24, 2, 0, 2), 2);
+  script_arming (server, SET_IRQS (0x24, 2, 1, 1), 0);
+  script_sign_of_life (server);
+  script_loss (server);
+  script_handshake (server, &script_irq_device);
+  script_arming (server, SET_IRQS (0x24, 2, 0, 1), 1);
+  script_sign_of_life (server);
+  device = connect_to_path (script_server_listen (server), NULL);
+  arming = vuc_device_set_irq_eventfds_async (device, MSIX, 0, fds, 2, NULL, NULL, NULL);
+  clearing = vuc_device_clear_irq_eventfds_async (device, MSIX, 1, 1, NULL, NULL, NULL);
+  expect_sign_of_life (device); /* and reads what comes before */
+  expect_states (device, MSIX, 0, 1, VUC_IRQ_ARMED);
+  expect_states (device, MSIX, 1, 1, VUC_IRQ_DISARMED);
+
+  ck_assert (!vuc_device_region_read (device, 7, 0, data, sizeof data, NULL));
+  reconnect (device);
+  ck_assert (vuc_device_wait (device, arming, &error));
+  ck_assert (vuc_device_wait (device, clearing, &error));
+  assert_no_error (error);
+  expect_states (device, MSIX, 0, 1, VUC_IRQ_ARMED);
+  expect_states (device, MSIX, 1, 1, VUC_IRQ_DISARMED);
+  expect_sign_of_life (device);
+  close_and_finish (device, server);
+}
+
 /* The server may have got them already. */
 static void
 what_is_just_being_armed_again_is_not_dropped (void)
@@ -371,6 +409,7 @@ static const HarnessCase cases[] = {
   HARNESS_CASE (what_was_armed_is_armed_again),
   HARNESS_CASE (what_was_disabled_costs_no_round_trip),
   HARNESS_CASE (what_a_lost_device_is_to_drop_is_not_armed_again),
+  HARNESS_CASE (what_the_server_has_accepted_is_known_before_it_is_told),
   HARNESS_CASE (what_is_just_being_armed_again_is_not_dropped),
   HARNESS_CASE (what_is_dropped_between_two_servers_is_not_armed_again),
   HARNESS_CASE (what_nobody_knew_is_known_again),

@@ -67,16 +67,20 @@ assert_nothing_came (int fd)
 gboolean
 read_by (Fixture *fixture, gint64 deadline, guint32 *value, GError **error)
 {
-  return vuc_ioregion_read (fixture->ioregion, fixture->session, 7, 4, value, 4, deadline, error);
+  const gint link = vuc_session_get_usable_link (fixture->session);
+
+  return vuc_ioregion_read (fixture->ioregion, fixture->session, link, 7, 4, value, 4, deadline,
+                            error);
 }
 
 gboolean
 write_by (Fixture *fixture, gboolean posted, gint64 deadline, GError **error)
 {
+  const gint link = vuc_session_get_usable_link (fixture->session);
   const guint32 value = 0x11223344;
 
-  return vuc_ioregion_write (fixture->ioregion, fixture->session, 7, 4, &value, 4, posted, deadline,
-                             error);
+  return vuc_ioregion_write (fixture->ioregion, fixture->session, link, 7, 4, &value, 4, posted,
+                             deadline, error);
 }
 
 static gboolean

@@ -130,8 +130,10 @@ start (Fixture *fixture, guint n_commands, guint n_before)
 static gboolean
 read_at (Fixture *fixture, guint64 offset, gint64 deadline, guint64 *value, GError **error)
 {
-  return vuc_ioregion_read (fixture->ioregion, fixture->session, 1, offset, value, 8, deadline,
-                            error);
+  const gint link = vuc_session_get_usable_link (fixture->session);
+
+  return vuc_ioregion_read (fixture->ioregion, fixture->session, link, 1, offset, value, 8,
+                            deadline, error);
 }
 
 /* --- A server that wants something itself --- */

@@ -82,7 +82,7 @@ a_read_is_a_command_and_its_response (gconstpointer row)
 
   memset (data, 0xee, sizeof data);
   start (&server, fixture.server, responses);
-  ck_assert (vuc_ioregion_read (fixture.ioregion, fixture.session, 0x1122334455667788, 0x21, data,
+  ck_assert (vuc_ioregion_read (fixture.ioregion, fixture.session, 0, 0x1122334455667788, 0x21, data,
                                 width->size, in_ms (LONG), &error));
   assert_no_error (error);
   assert_bytes (data, sizeof data, width->data);
@@ -101,7 +101,7 @@ a_write_is_a_command_and_its_response (gconstpointer row)
   Server server;
 
   start (&server, fixture.server, responses);
-  ck_assert (vuc_ioregion_write (fixture.ioregion, fixture.session, 0x1122334455667788, 0x21, &data,
+  ck_assert (vuc_ioregion_write (fixture.ioregion, fixture.session, 0, 0x1122334455667788, 0x21, &data,
                                  width->size, FALSE, in_ms (LONG), &error));
   assert_no_error (error);
   join (&server, width->written);
