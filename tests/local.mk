@@ -46,6 +46,7 @@ unit_tests += tests/unit/test-ioregion-wire
 unit_tests += tests/unit/test-irq-info
 unit_tests += tests/unit/test-irq-set
 unit_tests += tests/unit/test-kick
+unit_tests += tests/unit/test-late-accesses
 unit_tests += tests/unit/test-late-answers
 unit_tests += tests/unit/test-mapped-access
 unit_tests += tests/unit/test-mapped-area
@@ -310,7 +311,10 @@ mappings_test_parts = \
   tests/unit/mappings-fixture.h
 tests_unit_test_mappings_SOURCES = tests/unit/test-mappings.c $(mappings_test_parts)
 tests_unit_test_mappings_threads_SOURCES = tests/unit/test-mappings-threads.c $(mappings_test_parts)
-tests_unit_test_late_answers_SOURCES = tests/unit/test-late-answers.c $(session_test_parts)
+late_test_parts = $(session_test_parts) tests/unit/late-fixture.c tests/unit/late-fixture.h
+tests_unit_test_late_accesses_SOURCES = tests/unit/test-late-accesses.c $(late_test_parts)
+tests_unit_test_late_accesses_LDADD = tests/conversation/libconnect.la $(LDADD)
+tests_unit_test_late_answers_SOURCES = tests/unit/test-late-answers.c $(late_test_parts)
 tests_unit_test_late_answers_LDADD = tests/conversation/libconnect.la $(LDADD)
 posted_test_parts = \
   $(session_test_parts) \
@@ -375,6 +379,7 @@ tests_unit_test_ioregion_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_faults_LDFLAGS = -Wl,--wrap=send,--wrap=recv,--wrap=ppoll
 tests_unit_test_ioregion_waiting_LDFLAGS = -Wl,--wrap=ppoll
 tests_unit_test_session_sending_LDFLAGS = -Wl,--wrap=sendmsg
+tests_unit_test_late_accesses_LDFLAGS = -Wl,--wrap=g_cond_wait_until,--wrap=g_mutex_lock
 tests_unit_test_late_answers_LDFLAGS = -Wl,--wrap=g_cond_wait_until,--wrap=g_mutex_lock
 tests_fault_test_system_calls_LDFLAGS = \
   -Wl,--wrap=connect,--wrap=send,--wrap=sendmsg,--wrap=recvmsg,--wrap=ppoll
