@@ -117,6 +117,7 @@ conversation_tests += tests/conversation/test-mapping
 conversation_tests += tests/conversation/test-mapping-lost
 conversation_tests += tests/conversation/test-nested
 conversation_tests += tests/conversation/test-posting
+conversation_tests += tests/conversation/test-posting-order
 conversation_tests += tests/conversation/test-reconnect
 conversation_tests += tests/conversation/test-reopen
 conversation_tests += tests/conversation/test-reset
@@ -240,6 +241,8 @@ tests_conversation_libconnect_la_SOURCES = \
   tests/conversation/loop-thread.h \
   tests/conversation/outcome.c \
   tests/conversation/outcome.h \
+  tests/conversation/posting.c \
+  tests/conversation/posting.h \
   tests/conversation/ways.c \
   tests/conversation/ways.h
 public_libs = tests/conversation/libconnect.la libvfio-user-client.la $(harness_libs)
@@ -274,6 +277,7 @@ tests_conversation_test_mapping_LDADD = $(public_libs)
 tests_conversation_test_mapping_lost_LDADD = $(public_libs)
 tests_conversation_test_nested_LDADD = $(public_libs)
 tests_conversation_test_posting_LDADD = $(public_libs)
+tests_conversation_test_posting_order_LDADD = $(public_libs)
 tests_conversation_test_reconnect_LDADD = $(public_libs)
 tests_conversation_test_reopen_LDADD = $(public_libs)
 tests_conversation_test_reset_LDADD = $(public_libs)
