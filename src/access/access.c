@@ -240,8 +240,9 @@ must_raise_fence (const VucAccess *access)
   return !access->is_fenced && vuc_session_has_unproven (access->task.session);
 }
 
-/* All of an access goes over one connection, or not at all: that which there is when it begins.  Where a
- * message goes is looked at once more when it is submitted, or posted. */
+/* All of an access goes over one connection, that which there is when it begins, or not at all.
+ * Where it goes is looked at once more when a message is submitted or posted, and when it is the
+ * access's turn on an ioregionfd. */
 static gboolean
 check_link (VucAccess *access, GError **error)
 {

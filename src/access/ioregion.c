@@ -12,18 +12,19 @@
  * ppoll, which ends at the deadline.  A response that did not come in time stays owed, and is
  * swallowed by the next access, before its own command goes.  Of a response all values are right.
  * What could be wrong is that there are more of them than were asked for; no access could tell any
- * more which response is its own, so the socket is given up then.  That is noticed for free where more
- * was received than is owed, and where the socket is full; and it is looked for before the first access
- * that wants a response after posted writes, as servers may answer those by mistake.  What comes without
- * having been asked for before a command goes, and alone, is taken for the response, and the
- * true one is the surplus that ends it.
+ * more which response is its own, so the socket is given up then.  That is noticed for free where
+ * more was received than is owed, and where the socket is full; and it is looked for before the
+ * first access that wants a response after posted writes, as servers may answer those by mistake.
+ * What comes without having been asked for before a command goes, and alone, is taken for the
+ * response, and the true one is the surplus that ends it.
  *
- * Whoever waits here must see to it that the server can answer: it may first want to read guest memory
- * by messages, and this thread may be the one whose loop would answer those.  So after ALONE_US, in
- * which most responses come, the session is served as well (vuc_session_serve), whenever its
- * descriptor is readable; at once, where the access before had to.  That descriptor may stay readable because of what only the loop can do;
- * so when serving has come to nothing it is left alone for a while, that grows from PAUSE_MIN_US to
- * PAUSE_MAX_US.  That is the longest that a command of the server may have to wait.
+ * Whoever waits here must see to it that the server can answer: it may first want to read guest
+ * memory by messages, and this thread may be the one whose loop would answer those.  So after
+ * ALONE_US, in which most responses come, the session is served as well (vuc_session_serve),
+ * whenever its descriptor is readable; at once, where the access before had to.  That descriptor
+ * may stay readable because of what only the loop can do; so when serving has come to nothing it is
+ * left alone for a while, that grows from PAUSE_MIN_US to PAUSE_MAX_US.  That is the longest that a
+ * command of the server may have to wait.
  *
  * After a reconnect there is another socket.  What belongs to one is a Line of its own, on which an
  * access keeps a reference: so none ever reads from a socket that it did not send to.
