@@ -27,6 +27,8 @@
  *
  * A load, a store or a kick that succeeds says nothing of whether the server is still there: a loss
  * is noticed by whoever reads the socket.  What was stored before that may be lost with the server.
+ * All parts of an access go to one server: an access in the middle of which the connection is lost
+ * fails with %VUC_ERROR_DISCONNECTED, even if the device is connected again by then.
  *
  * What one thread does reaches the device in the order in which it was done: a kick, or an access to
  * mapped memory, that follows a posted write waits until the device has executed that (it may wait
