@@ -188,6 +188,7 @@ raise_fence (VucAccess *access, GError **error)
   return vuc_fence_step (&access->fence, error);
 }
 
+/* FALSE: it has failed. */
 static gboolean
 settle_last_part (VucAccess *access, GError **error)
 {
